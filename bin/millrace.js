@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { existsSync, readFileSync } from 'node:fs'
+
+if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
+  process.stderr.write('millrace: not built yet. Run npm run build\n')
+  process.exit(2)
+}
+const { main } = await import('../dist/cli.js')
+const { systems } = await import('../dist/systems/index.js')
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+const controller = new AbortController()
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  // The first asks the run to drain; the second ends the process, and the next command mends what it left.
+  process.on(signal, () => {
+    if (controller.signal.aborted) process.exit(code)
+    process.stderr.write(
+      '\nstopping: what is being written is dropped, what is decided is finished. Once more to end at once\n',
+    )
+    controller.abort()
+  })
+}
+// A reader such as head may close the pipe early.
+process.stdout.on('error', (error) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+process.exitCode = await main(process.argv.slice(2), {
+  systems,
+  version,
+  folder: process.cwd(),
+  variables: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: controller.signal,
+  now: () => new Date(),
+})

@@ -1,0 +1,152 @@
+/** Commands that look: `list`, `runs`, `show`, `tables`, `sql`. */
+import { tmpdir } from 'node:os'
+import { type CatalogTable, readCatalog, tableText } from '../../catalogs/local.ts'
+import { hasCode, MillraceError } from '../../errors.ts'
+import { currentLocation, latestCommits, recover, stagingPipelines } from '../../run/commits.ts'
+import { takeLock } from '../../run/lock.ts'
+import { readRun, readRuns } from '../../run/run-log.ts'
+import { runsText, runText } from '../../show/run.ts'
+import { bytes, table } from '../../show/text.ts'
+import type { Store } from '../../types.ts'
+import { allPipelines, type Command, type CommandContext, openStore, resources } from '../context.ts'
+
+export const listCommand: Command = {
+  name: 'list',
+  usage: 'list',
+  summary: 'the pipelines there are',
+  flags: [],
+  run: async ({ config, environment, data }) => {
+    const pipelines = allPipelines(config, environment.systems).map(({ name, description }) => ({ name, description }))
+    data(pipelines, () =>
+      table(
+        ['pipeline', 'what it does'],
+        pipelines.map(({ name, description }) => [name, description]),
+      ),
+    )
+    return 0
+  },
+}
+
+export const runsCommand: Command = {
+  name: 'runs',
+  usage: 'runs',
+  summary: 'the runs of a root, the last one first',
+  flags: [],
+  run: async (context) => {
+    const runs = await readRuns(await openStore(context, true))
+    context.data(runs, () => runsText(runs))
+    return 0
+  },
+}
+
+export const showCommand: Command = {
+  name: 'show',
+  usage: 'show [run]',
+  summary: 'one run: tasks, metrics, checks, warnings (default: the last)',
+  flags: [],
+  run: async (context) => {
+    const store = await openStore(context, true)
+    const run = await shownRun(store, context.positionals[0])
+    context.data(run, () => runText(run))
+    return 0
+  },
+}
+
+async function shownRun(store: Store, named: string | undefined): ReturnType<typeof readRun> {
+  if (named !== undefined) return await readRun(store, named)
+  const [last] = await readRuns(store)
+  if (last === undefined)
+    throw new MillraceError('not-found', `${store.root} has no runs yet. Start one with millrace run <pipeline>`)
+  return last
+}
+
+export const tablesCommand: Command = {
+  name: 'tables',
+  usage: 'tables',
+  summary: 'the tables of a root',
+  flags: [],
+  run: async (context) => {
+    const store = await openStore(context, true)
+    const tables = await readTables(store, context)
+    context.data(tables, () => tablesText(tables))
+    return 0
+  },
+}
+
+function tablesText(tables: readonly CatalogTable[]): string {
+  if (tables.length === 0) return 'no tables yet'
+  return table(
+    ['table', 'partitions', 'files', 'rows', 'size', 'columns'],
+    tables.map(({ name, partitions, rows, bytes: size, columns }) => [
+      tableText(name),
+      partitions.length,
+      partitions.reduce((sum, { files }) => sum + files.length, 0),
+      rows,
+      bytes(size),
+      columns.length,
+    ]),
+  )
+}
+
+/** The tables, after finishing what interrupted runs had decided; a run that is going on does that itself. */
+async function readTables(store: Store, { environment }: CommandContext): Promise<CatalogTable[]> {
+  for (const pipeline of await stagingPipelines(store)) {
+    try {
+      const lock = await takeLock(store, pipeline, 'recovery', { waitMs: 0, signal: environment.signal })
+      const done = await recover(store, pipeline).finally(lock.release)
+      for (const sentence of done) environment.stderr.write(`mended: ${sentence}\n`)
+    } catch (error) {
+      if (!hasCode(error, 'locked', 'storage')) throw error
+    }
+  }
+  return readCatalog(await latestCommits(store))
+}
+
+export const sqlCommand: Command = {
+  name: 'sql',
+  usage: 'sql "select …"',
+  summary: 'a query over the tables, by name',
+  flags: [
+    { name: 'memory', value: 'SIZE', text: 'such as 2GB' },
+    { name: 'threads', value: 'N', text: 'threads' },
+  ],
+  run: async (context) => {
+    const sql = context.positionals[0]
+    if (sql === undefined)
+      throw new MillraceError('usage', 'which query? Such as millrace sql "select count(*) from chargebacks"')
+    const store = await openStore(context, true)
+    const tables = await readTables(store, context)
+    const { query } = await import('../../engines/duckdb/query.ts')
+    const located = await locateFiles(store, tables)
+    const result = await query(sql, located, {
+      ...resources(context),
+      spill: tmpdir(),
+      signal: context.environment.signal,
+    })
+    const objects = (): unknown =>
+      result.rows.map((row) => Object.fromEntries(result.columns.map((name, index) => [name, row[index]])))
+    context.data(context.isJson ? objects() : null, () => table(result.columns, result.rows))
+    return 0
+  },
+}
+
+type Located = Parameters<typeof import('../../engines/duckdb/query.ts')['query']>[1]
+
+async function locateFiles(store: Store, tables: readonly CatalogTable[]): Promise<Located> {
+  const commits = await latestCommits(store)
+  const folders = new Map<string, string>()
+  for (const commit of commits) {
+    for (const partition of commit.partitions)
+      folders.set(partition.location, await currentLocation(store, commit, partition))
+  }
+  return tables.map(({ name, columns, partitionColumns, partitions }) => ({
+    name,
+    columns,
+    partitionColumns,
+    partitions: partitions.map(({ values, columns: own, location, files }) => ({
+      values,
+      columns: own,
+      paths: files.map((file) => store.locate(`${folders.get(location) ?? location}/${file.name}`)),
+    })),
+  }))
+}

@@ -1,0 +1,101 @@
+/** `millrace plan` and `millrace asl`. */
+
+import type { Planned } from '../../plan/consolidate.ts'
+import { compileStateMachine } from '../../plan/state-machine.ts'
+import { planTask } from '../../run/data-task.ts'
+import { chosenTasks, resolveParams } from '../../run/run.ts'
+import { bytes, count, plural } from '../../show/text.ts'
+import { type Command, engineFlags, environmentName, findPipeline, openStore, resources } from '../context.ts'
+import { givenParams } from './run.ts'
+
+type PlannedTask = { task: string; partitions: Planned[] }
+
+export const planCommand: Command = {
+  name: 'plan',
+  usage: 'plan <pipeline> [--parameter value …]',
+  summary: 'says what a run would do now; does nothing',
+  takesParams: true,
+  flags: [...engineFlags, { name: 'only', value: 'TASK', text: 'plans this task alone' }],
+  run: async (context) => {
+    const { environment, config, flags, data } = context
+    const pipeline = await findPipeline(context.positionals[0], config, environment)
+    const store = await openStore(context, true)
+    const params = resolveParams(pipeline, givenParams(context, pipeline), environment.now())
+    const tasks: PlannedTask[] = []
+    for (const task of chosenTasks(pipeline, params, flags.get('only') ?? null)) {
+      const partitions = await planTask(task, {
+        store,
+        external: config.tables ?? {},
+        pipeline: pipeline.name,
+        dryRun: true,
+        ...resources(context),
+        signal: environment.signal,
+        write: async (event) => {
+          if (event.type === 'warning') environment.stderr.write(`warning: ${event.message}\n`)
+        },
+        onProgress: () => {},
+      })
+      tasks.push({ task: task.name, partitions })
+    }
+    data({ pipeline: pipeline.name, params, tasks: tasks.map(taskJson) }, () => tasks.map(taskText).join('\n\n'))
+    return 0
+  },
+}
+
+function taskJson({ task, partitions }: PlannedTask): unknown {
+  return {
+    task,
+    plans: partitions.flatMap((planned) => (planned.kind === 'plan' ? [planned.plan] : [])),
+    unchanged: partitions.flatMap((planned) => (planned.kind === 'unchanged' ? [planned.partition] : [])),
+  }
+}
+
+function taskText({ task, partitions }: PlannedTask): string {
+  return [`task ${task}`, ...partitions.map(partitionText)].join('\n')
+}
+
+function partitionText(planned: Planned): string {
+  if (planned.kind === 'unchanged')
+    return `  ${planned.partition}: no new files (${count(planned.consumed)} consumed before); nothing to do`
+  const { plan } = planned
+  const lines = [`  ${plan.partition}`]
+  for (const { name, files } of plan.inputs) {
+    const rows = files.reduce((sum, file) => sum + file.rows, 0)
+    lines.push(
+      `    read    ${name}: ${plural(files.length, 'file')}, ${plural(rows, 'row')}, ${bytes(files.reduce((sum, file) => sum + file.bytes, 0))}`,
+    )
+  }
+  for (const view of plan.views) {
+    lines.push(
+      'newest' in view
+        ? `    keep    ${view.name}: of ${view.newest.from}, the first of every ${view.newest.key.join(', ')} by ${view.newest.orderBy.map((term) => `${term} desc`).join(', ')}`
+        : `    view    ${view.name}: ${view.sql}`,
+    )
+  }
+  for (const { name, sql } of plan.metrics) lines.push(`    check   ${name}: ${sql}`)
+  for (const step of plan.publish.steps) {
+    const output = plan.outputs.find(({ name }) => name === step.output)
+    lines.push(
+      `    write   ${step.output}: ${plural(output?.fileCount ?? 0, 'file')}, ${output?.codec} → ${step.target} (${step.mode})`,
+    )
+  }
+  for (const file of plan.publish.unreadable?.files ?? [])
+    lines.push(`    refuse  ${JSON.stringify(file.path)}: ${file.reason}`)
+  return lines.join('\n')
+}
+
+export const aslCommand: Command = {
+  name: 'asl',
+  usage: 'asl <pipeline> [--parameter value …]',
+  summary: 'prints the state machine in Amazon States Language',
+  takesParams: true,
+  flags: [],
+  run: async (context) => {
+    const { environment, config } = context
+    const pipeline = await findPipeline(context.positionals[0], config, environment)
+    const params = resolveParams(pipeline, givenParams(context, pipeline), environment.now())
+    const definition = compileStateMachine(pipeline, chosenTasks(pipeline, params, null), environmentName(context))
+    environment.stdout.write(`${JSON.stringify(definition, null, context.isJson ? undefined : 2)}\n`)
+    return 0
+  },
+}

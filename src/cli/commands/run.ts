@@ -1,0 +1,128 @@
+/** `millrace run` and `millrace retry`. */
+import { parameterNamed } from '../../define/params.ts'
+import type { Pipeline } from '../../define/pipeline.ts'
+import { MillraceError } from '../../errors.ts'
+import type { RunState } from '../../events.ts'
+import { type RunOptions, retryRun, startRun } from '../../run/run.ts'
+import { readRun, readRuns } from '../../run/run-log.ts'
+import { createDisplay, type Display, quietDisplay } from '../../show/live.ts'
+import { metricsLine } from '../../show/run.ts'
+import type { Store } from '../../types.ts'
+import {
+  type Command,
+  type CommandContext,
+  chooseEngine,
+  engineFlags,
+  environmentName,
+  findPipeline,
+  openStore,
+  resources,
+  waitMs,
+} from '../context.ts'
+
+export const runCommand: Command = {
+  name: 'run',
+  usage: 'run <pipeline> [--parameter value …]',
+  summary: 'runs a pipeline',
+  takesParams: true,
+  flags: [
+    ...engineFlags,
+    { name: 'only', value: 'TASK', text: 'runs this task alone' },
+    { name: 'dry-run', value: null, text: 'does everything but write' },
+  ],
+  run: async (context) => {
+    const pipeline = await findPipeline(context.positionals[0], context.config, context.environment)
+    return await withOptions(context, pipeline, null, (options) => startRun(options, givenParams(context, pipeline)))
+  },
+}
+
+export const retryCommand: Command = {
+  name: 'retry',
+  usage: 'retry [run]',
+  summary: 'goes on where the last run failed',
+  flags: engineFlags,
+  run: async (context) => {
+    const store = await openStore(context, true)
+    const state = await runToRetry(store, context.positionals[0])
+    const pipeline = await findPipeline(state.pipeline, context.config, context.environment)
+    return await withOptions(context, pipeline, state, (options) => retryRun(options, state.run))
+  },
+}
+
+async function runToRetry(store: Store, named: string | undefined): Promise<RunState> {
+  if (named !== undefined) return await readRun(store, named)
+  const runs = await readRuns(store)
+  const last = runs.find(({ status, dryRun }) => !dryRun && ['failed', 'interrupted', 'cancelled'].includes(status))
+  if (last !== undefined) return last
+  throw new MillraceError('not-found', `no run of ${store.root} failed; there is nothing to retry`)
+}
+
+/** Parameters from the configuration and, before them, from the command line. */
+export function givenParams({ config, flags }: CommandContext, pipeline: Pipeline): Record<string, unknown> {
+  const given: Record<string, unknown> = { ...config.params?.[pipeline.name] }
+  for (const [flag, value] of flags) {
+    const name = parameterNamed(pipeline.schema, flag)
+    if (name === undefined) continue
+    given[name] = value
+  }
+  return given
+}
+
+async function withOptions(
+  context: CommandContext,
+  pipeline: Pipeline,
+  retried: RunState | null,
+  act: (options: RunOptions) => Promise<RunState>,
+): Promise<number> {
+  const { environment, config, flags, isJson, isQuiet } = context
+  const { stdout, stderr, variables } = environment
+  const display: Display = isQuiet
+    ? quietDisplay
+    : createDisplay({
+        isTerminal: stderr.isTTY === true,
+        hasColor: stderr.isTTY === true && !variables.NO_COLOR,
+        write: (text) => stderr.write(text),
+      })
+  const options: RunOptions = {
+    store: await openStore(context, true),
+    pipeline,
+    engine: await chooseEngine(context, flags.get('engine') ?? retried?.engine),
+    env: environmentName(context),
+    dryRun: (flags.get('dry-run') ?? flags.get('DRY_RUN') ?? 'false').toLowerCase() === 'true',
+    only: flags.get('only') ?? null,
+    external: config.tables ?? {},
+    notifiers: config.notifiers ?? [],
+    ...resources(context),
+    waitMs: waitMs(context),
+    version: environment.version,
+    signal: environment.signal,
+    now: environment.now(),
+    onEvent: display.event,
+    onProgress: display.progress,
+    onWait: (holder) => display.line(`waiting for run ${holder} to end`),
+  }
+  const state = await act(options).finally(display.end)
+  return conclude(state, { isJson, isQuiet, stdout, stderr })
+}
+
+function conclude(
+  state: RunState,
+  {
+    isJson,
+    isQuiet,
+    stdout,
+    stderr,
+  }: Pick<CommandContext, 'isJson' | 'isQuiet'> & Pick<CommandContext['environment'], 'stdout' | 'stderr'>,
+): number {
+  const isDone = state.status.startsWith('succeeded')
+  if (isJson) stdout.write(`${JSON.stringify(state)}\n`)
+  if (state.error !== null) stderr.write(`millrace: run ${state.run} ${state.status}: ${state.error}\n`)
+  else if (!isQuiet) stderr.write(`run ${state.run} ${state.status}\n`)
+  if (state.status === 'succeeded with warnings') {
+    stderr.write(`ALERT ${state.pipeline} ${state.run}: ${state.warnings.join(' | ')}\n`)
+  }
+  if (isDone && Object.keys(state.metrics).length > 0)
+    (isJson ? stderr : stdout).write(`${metricsLine(state.metrics)}\n`)
+  if (isDone) return 0
+  return state.status === 'cancelled' ? 130 : 1
+}

@@ -1,0 +1,63 @@
+/** Where data comes from and goes to, as values. */
+import { MillraceError } from '../errors.ts'
+import type { Codec, TableName } from '../types.ts'
+
+/** A folder with one folder for each day below it: `<path>/YYYY/MM/DD/*.parquet`. */
+export type DatedFolder = {
+  path: string
+  /** The catalog table over the folder; where it is registered, its location is used instead of `path`. */
+  table?: TableName | undefined
+  /** One day, `YYYY-MM-DD`, or every day there is. */
+  day: string | 'all'
+}
+
+/** A Parquet table with one partition a day: `<path>/year=YYYY/month=MM/day=DD/*.parquet`. */
+export type DayPartitions = {
+  path: string
+  /** The exact number of files of a partition. */
+  files: number
+  codec: Codec
+}
+
+/** Names a dated folder as a source. Throws `usage` for a path outside the root. */
+export function datedFolder(path: string, options: Omit<DatedFolder, 'path'>): DatedFolder {
+  return { path: dataPath(path), ...options }
+}
+
+/** Names a table of day partitions as a target. Throws `usage` for a path outside the root or in a folder of Millrace. */
+export function dayPartitions(path: string, options: Omit<DayPartitions, 'path'>): DayPartitions {
+  return { path: dataPath(path), ...options }
+}
+
+/**
+ * A path below the root where data may lie, without a slash at its end. Throws `usage` when it leaves the root, is empty
+ * or has a name that begins with `_` or `.`, because such names are never data.
+ */
+export function dataPath(path: string): string {
+  const segments = path.split('/').filter((segment) => segment !== '')
+  const bad = segments.find((segment) => /^[._]/.test(segment) || hasControlCharacter(segment))
+  const refuse = (why: string): never => {
+    throw new MillraceError(
+      'usage',
+      `path ${JSON.stringify(path)} is refused: ${why}. Give a path below the storage root, such as consolidated/chargebacks`,
+    )
+  }
+  if (path.startsWith('/')) refuse('it is absolute')
+  if (/^[a-z][a-z0-9]*:\/\//i.test(path)) refuse('it is a URL')
+  if (segments.length === 0) refuse('it names no folder')
+  if (segments.includes('..')) refuse('it leaves the storage root')
+  if (bad !== undefined)
+    refuse(`${JSON.stringify(bad)} begins with "_" or "." or has a control character, so it can never be data`)
+  return segments.join('/')
+}
+
+function hasControlCharacter(text: string): boolean {
+  return [...text].some((char) => (char.codePointAt(0) ?? 0) < 0x20 || char === '\x7f')
+}
+
+/** The table that lies at a path: `consolidated/chargebacks` is table `chargebacks` of database `consolidated`. */
+export function tableAt(path: string): TableName {
+  const segments = path.split('/')
+  const table = segments.at(-1) ?? path
+  return { database: segments.at(-2) ?? 'default', table }
+}

@@ -1,0 +1,106 @@
+/** The default engine: DuckDB in this process. */
+import { hasCode, messageOf } from '../errors.ts'
+import type { Engine, EngineContext, Plan, PlanInputFile, PlanView, Staged } from '../types.ts'
+import { type NumberedRelation, writeOutput } from './duckdb/outputs.ts'
+import { createInput, createNewest, fileList } from './duckdb/relations.ts'
+import { openSession, type Session } from './duckdb/session.ts'
+import { expandPortable, quoteName } from './portable.ts'
+
+const progressEveryMs = 200
+
+/** Makes the engine; DuckDB itself is loaded by the first plan. */
+export default function duckdbEngine(): Engine {
+  return { name: 'duckdb', execute, probe }
+}
+
+async function execute(plan: Plan, context: EngineContext): Promise<Staged> {
+  const session = await openSession(context)
+  const staged: Staged = { files: [], rows: {}, superseded: {}, metrics: {} }
+  try {
+    for (const input of plan.inputs) {
+      await createInput(session, input, (path) => `${context.root}/${path}`)
+    }
+    for (const view of plan.views) {
+      const superseded = await watched(session, 'read', context, () => createView(session, view))
+      if (superseded !== null) staged.superseded[view.name] = superseded
+    }
+    for (const { name, sql } of plan.metrics) {
+      staged.metrics[name] = numbers(await session.rows(expandPortable(sql, 'duckdb')))
+    }
+    for (const output of plan.outputs) {
+      const relation = await numbered(session, plan, output.view)
+      staged.rows[output.name] = relation.rows
+      if (context.staging === null) continue
+      staged.files.push(...(await writeOutput(session, output, relation, { ...context, staging: context.staging })))
+    }
+    return staged
+  } finally {
+    session.close()
+  }
+}
+
+async function createView(session: Session, view: PlanView): Promise<number | null> {
+  if ('newest' in view) return await createNewest(session, view)
+  const kind = view.once ? 'TABLE' : 'VIEW'
+  await session.run(`CREATE ${kind} ${quoteName(view.name)} AS ${expandPortable(view.sql, 'duckdb')}`)
+  return null
+}
+
+/** A view with numbered rows: `newest` views carry the numbers of the table they come from, others become a table. */
+async function numbered(session: Session, plan: Plan, viewName: string): Promise<NumberedRelation> {
+  const view = plan.views.find(({ name }) => name === viewName)
+  const isNewest = view !== undefined && 'newest' in view
+  let from = quoteName(viewName)
+  const isTable = view !== undefined && 'once' in view && view.once
+  if (!isNewest && !isTable) {
+    from = quoteName(`${viewName}$rows`)
+    await session.run(`CREATE TABLE IF NOT EXISTS ${from} AS SELECT * FROM ${quoteName(viewName)}`)
+  }
+  const [count] = await session.rows(`SELECT count(*) AS n FROM ${from}`)
+  return { from, number: isNewest ? '"$row"' : 'rowid', rows: Number(count?.n), isDense: !isNewest }
+}
+
+function numbers(rows: Record<string, unknown>[]): Record<string, number> {
+  const [row] = rows
+  return Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, Number(value ?? 0)]))
+}
+
+async function watched<T>(session: Session, phase: string, context: EngineContext, act: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => {
+    const percent = session.percent()
+    if (percent >= 0) context.onProgress({ phase, percent })
+  }, progressEveryMs)
+  try {
+    return await act()
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+async function probe(files: PlanInputFile[], context: EngineContext): Promise<{ path: string; reason: string }[]> {
+  const session = await openSession(context)
+  const unreadable: { path: string; reason: string }[] = []
+  try {
+    for (const [index, { path }] of files.entries()) {
+      const reason = await readWhole(session, `${context.root}/${path}`)
+      if (reason !== null) unreadable.push({ path, reason })
+      context.onProgress({ phase: 'probe', percent: (100 * (index + 1)) / files.length })
+    }
+    return unreadable
+  } finally {
+    session.close()
+  }
+}
+
+/** Every value is read, one way or another: the aggregate needs them all. */
+async function readWhole(session: Session, path: string): Promise<string | null> {
+  try {
+    await session.rows(
+      `SELECT sum(hash(COLUMNS(*)) % 2) FROM read_parquet(${fileList([path])}, hive_partitioning = false)`,
+    )
+    return null
+  } catch (error) {
+    if (hasCode(error, 'cancelled')) throw error
+    return `cannot be read (${messageOf(error)})`
+  }
+}

@@ -1,0 +1,90 @@
+/** Writes views as Parquet files of even size. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { EngineContext, PlanOutput, StagedFile } from '../../types.ts'
+import { quoteName, quoteText } from '../portable.ts'
+import type { Session } from './session.ts'
+
+/** A relation whose rows are numbered by a column, not necessarily without gaps. */
+export type NumberedRelation = { from: string; number: string; rows: number; isDense: boolean }
+
+/** Writes one output; the row counts given back are those the Parquet writer reports. */
+export async function writeOutput(
+  session: Session,
+  output: PlanOutput,
+  relation: NumberedRelation,
+  context: EngineContext & { staging: string },
+): Promise<StagedFile[]> {
+  const fileCount = Math.min(output.fileCount, relation.rows)
+  if (fileCount === 0) return []
+  const folder = path.join(context.staging, output.name)
+  fs.mkdirSync(folder, { recursive: true })
+  const starts = await fileStarts(session, relation, fileCount)
+  const files: StagedFile[] = []
+  let next = 0
+  let done = 0
+  // Each file is written by one thread where it is small, so several are written side by side.
+  const work = async (own: Session): Promise<void> => {
+    while (next < fileCount) {
+      const index = next
+      next += 1
+      const name = `part-${String(index).padStart(5, '0')}-${context.fileSuffix}.parquet`
+      const range = rangeOf(relation.number, starts, index)
+      files[index] = await copy(own, output, `${relation.from}${range}`, folder, name)
+      done += 1
+      context.onProgress({ phase: 'write', percent: (100 * done) / fileCount })
+    }
+  }
+  const forks = await Promise.all(
+    Array.from({ length: Math.min(context.threads, fileCount) - 1 }, () => session.fork()),
+  )
+  try {
+    // All of them end before the connections close, also when one fails.
+    const ends = await Promise.allSettled([session, ...forks].map(work))
+    const failed = ends.find((end) => end.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  } finally {
+    for (const fork of forks) fork.close()
+  }
+  return files
+}
+
+async function copy(
+  session: Session,
+  output: PlanOutput,
+  from: string,
+  folder: string,
+  name: string,
+): Promise<StagedFile> {
+  const columns = output.columns.map((column) => quoteName(column.name)).join(', ')
+  const target = path.join(folder, name)
+  const [stats] = await session.rows(
+    `COPY (SELECT ${columns} FROM ${from}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION ${output.codec}, RETURN_STATS)`,
+  )
+  const file = {
+    output: output.name,
+    path: `${output.name}/${name}`,
+    rows: Number(stats?.count),
+    bytes: Number(stats?.file_size_bytes),
+  }
+  return file
+}
+
+/** The number of the first row of every file, so that row counts differ by at most one. */
+async function fileStarts(session: Session, relation: NumberedRelation, fileCount: number): Promise<number[]> {
+  const places = Array.from({ length: fileCount }, (_, index) => Math.floor((index * relation.rows) / fileCount))
+  if (relation.isDense) return places
+  const rows = await session.rows(`
+    SELECT number FROM (
+      SELECT ${relation.number} AS number, row_number() OVER (ORDER BY ${relation.number}) - 1 AS place FROM ${relation.from}
+    ) WHERE place IN (${places.join(', ')}) ORDER BY place`)
+  return rows.map((row) => Number(row.number))
+}
+
+function rangeOf(number: string, starts: number[], index: number): string {
+  const bounds: string[] = []
+  const [start, end] = [starts[index], starts[index + 1]]
+  if (index > 0) bounds.push(`${number} >= ${start}`)
+  if (end !== undefined) bounds.push(`${number} < ${end}`)
+  return bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`
+}

@@ -1,0 +1,126 @@
+/** A plan's inputs and views as DuckDB relations. */
+
+import type { Column, NewestView, PlanInput, PlanInputFile } from '../../types.ts'
+import { expandPortable, quoteName, quoteText } from '../portable.ts'
+import type { Session } from './session.ts'
+
+/** Hive's type names in DuckDB's spelling. */
+export function duckdbType(type: string): string {
+  const nested = /^(array|map|struct)<(.*)>$/s.exec(type)
+  if (nested !== null) return nestedType(nested[1] as string, splitTop(nested[2] as string))
+  const names: Record<string, string> = { string: 'VARCHAR', binary: 'BLOB', timestamptz: 'TIMESTAMPTZ' }
+  return names[type] ?? type.toUpperCase()
+}
+
+function nestedType(kind: string, parts: string[]): string {
+  if (kind === 'array') return `${duckdbType(parts[0] ?? '')}[]`
+  if (kind === 'map') return `MAP(${parts.map(duckdbType).join(', ')})`
+  const fields = parts.map((part) => {
+    const colon = part.indexOf(':')
+    return `${quoteName(part.slice(0, colon))} ${duckdbType(part.slice(colon + 1))}`
+  })
+  return `STRUCT(${fields.join(', ')})`
+}
+
+function splitTop(text: string): string[] {
+  const parts: string[] = []
+  let depth = 0
+  let start = 0
+  for (let at = 0; at < text.length; at += 1) {
+    if ('<('.includes(text[at] as string)) depth += 1
+    else if ('>)'.includes(text[at] as string)) depth -= 1
+    else if (text[at] === ',' && depth === 0) {
+      parts.push(text.slice(start, at))
+      start = at + 1
+    }
+  }
+  return [...parts, text.slice(start)]
+}
+
+/** Files as a list that DuckDB takes to the letter: in its globs, a bracket expression of one character is that character. */
+export function fileList(paths: readonly string[]): string {
+  return `[${paths.map((path) => quoteText(path.replaceAll(/[*?[]/g, '[$&]'))).join(', ')}]`
+}
+
+/** Makes an input readable under its name, and its list of files when lineage is asked for. */
+export async function createInput(session: Session, input: PlanInput, locate: (path: string) => string): Promise<void> {
+  const groups = input.schemas.map((schema, index) => ({
+    schema,
+    files: input.files
+      .map((file, number) => ({ ...file, number }))
+      .filter((file) => file.schema === index && file.rows > 0),
+  }))
+  if (input.lineage) await createFileTable(session, input)
+  const selects: string[] = []
+  for (const [index, { schema, files }] of groups.entries()) {
+    if (files.length === 0) continue
+    const columns = input.columns.map((column) => columnOf(column, schema))
+    if (input.lineage) columns.push(await fileNumber(session, `${input.name}_group_${index}`, files))
+    const list = fileList(files.map((file) => locate(file.path)))
+    selects.push(`SELECT ${columns.join(', ')} FROM read_parquet(${list}, hive_partitioning = false)`)
+  }
+  if (selects.length === 0) selects.push(emptyRelation(input))
+  await session.run(`CREATE VIEW ${quoteName(input.name)} AS ${selects.join(' UNION ALL ')}`)
+}
+
+function columnOf({ name, type }: Column, schema: Column[]): string {
+  const found = schema.find((column) => column.name.toLowerCase() === name.toLowerCase())
+  return `CAST(${found === undefined ? 'NULL' : quoteName(found.name)} AS ${duckdbType(type)}) AS ${quoteName(name)}`
+}
+
+function emptyRelation(input: PlanInput): string {
+  const columns = input.columns.map((column) => columnOf(column, []))
+  if (input.lineage) columns.push('CAST(NULL AS INTEGER) AS "_file"')
+  return `SELECT ${columns.join(', ')} WHERE false`
+}
+
+async function createFileTable(session: Session, input: PlanInput): Promise<void> {
+  const table = quoteName(`${input.name}_files`)
+  await session.run(`CREATE TABLE ${table} (file_number INTEGER, path VARCHAR)`)
+  const rows = input.files.map(({ path }, number) => `(${number}, ${quoteText(path)})`)
+  if (rows.length > 0) await session.run(`INSERT INTO ${table} VALUES ${rows.join(', ')}`)
+}
+
+/** The position in the plan's list of files; DuckDB's `file_index` counts within one call of read_parquet. */
+async function fileNumber(
+  session: Session,
+  name: string,
+  files: (PlanInputFile & { number: number })[],
+): Promise<string> {
+  const first = files[0]?.number ?? 0
+  const isRun = files.every((file, index) => file.number === first + index)
+  if (isRun) return `CAST(file_index + ${first} AS INTEGER) AS "_file"`
+  const macro = quoteName(`${name}_number`)
+  await session.run(`CREATE MACRO ${macro}(i) AS list_extract([${files.map((file) => file.number).join(', ')}], i)`)
+  return `CAST(${macro}(CAST(file_index + 1 AS BIGINT)) AS INTEGER) AS "_file"`
+}
+
+/**
+ * The greatest row of every key. Most keys occur once, so only the keys that occur twice or more are sorted; what remains
+ * is the row numbers to leave out. Gives the number of rows left out.
+ */
+export async function createNewest(session: Session, view: NewestView): Promise<number> {
+  const { from, where, key, orderBy } = view.newest
+  const keys = key.map(quoteName)
+  const condition = expandPortable(where, 'duckdb')
+  const repeated = quoteName(`${view.name}$repeated`)
+  const superseded = quoteName(`${view.name}$superseded`)
+  const order = orderBy.map((term) => `${expandPortable(term, 'duckdb')} DESC NULLS LAST`).join(', ')
+  await session.run(`
+    CREATE TABLE ${repeated} AS
+      SELECT ${keys.join(', ')} FROM ${quoteName(from)} WHERE ${condition} GROUP BY ALL HAVING count(*) > 1`)
+  await session.run(`
+    CREATE TABLE ${superseded} AS SELECT row_id FROM (
+      SELECT "$from".rowid AS row_id, row_number() OVER (PARTITION BY ${keys.map((name) => `"$from".${name}`).join(', ')} ORDER BY ${order}) AS place
+      FROM ${quoteName(from)} AS "$from"
+      WHERE (${condition}) AND EXISTS (
+        SELECT 1 FROM ${repeated} AS "$repeated"
+        WHERE ${keys.map((name) => `"$repeated".${name} IS NOT DISTINCT FROM "$from".${name}`).join(' AND ')})
+    ) WHERE place > 1 ORDER BY row_id`)
+  await session.run(`
+    CREATE VIEW ${quoteName(view.name)} AS
+      SELECT ${view.columns.map(quoteName).join(', ')}, rowid AS "$row" FROM ${quoteName(from)}
+      WHERE (${condition}) AND rowid NOT IN (SELECT row_id FROM ${superseded})`)
+  const [count] = await session.rows(`SELECT count(*) AS n FROM ${superseded}`)
+  return Number(count?.n)
+}

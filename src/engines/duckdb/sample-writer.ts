@@ -1,0 +1,38 @@
+/** Writes a pipeline's sample input below a root. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { quoteText } from '../portable.ts'
+import type { SessionOptions } from './session.ts'
+import { openSession } from './session.ts'
+
+export type SampleContent = {
+  prepare: string[]
+  files: { path: string; sql: string }[]
+  raw: { path: string; content: string }[]
+}
+
+/** Runs what prepares the sample and writes its files; gives their number. Paths are resolved by `locate`. */
+export async function writeSample(
+  sample: SampleContent,
+  locate: (path: string) => string,
+  options: SessionOptions,
+  onFile: (done: number, total: number) => void,
+): Promise<number> {
+  const session = await openSession(options)
+  try {
+    for (const sql of sample.prepare) await session.run(sql)
+    for (const [index, file] of sample.files.entries()) {
+      const target = locate(file.path)
+      fs.mkdirSync(path.dirname(target), { recursive: true })
+      await session.run(`COPY (${file.sql}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION snappy)`)
+      onFile(index + 1, sample.files.length)
+    }
+  } finally {
+    session.close()
+  }
+  for (const { path: relative, content } of sample.raw) {
+    fs.mkdirSync(path.dirname(locate(relative)), { recursive: true })
+    fs.writeFileSync(locate(relative), content)
+  }
+  return sample.files.length + sample.raw.length
+}

@@ -1,0 +1,96 @@
+/** One DuckDB database in this process: opening, settings, errors. DuckDB is loaded on first use. */
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { MillraceError, messageOf } from '../../errors.ts'
+
+const engineShare = 0.7 // of the memory given: the rest is for Node, Parquet writers and the allocator's slack
+const engineBytesMin = 128 * 2 ** 20 // below this DuckDB cannot sort one block per thread
+
+export type SessionOptions = { memoryBytes: number; threads: number; spill: string; signal?: AbortSignal }
+
+export type Session = {
+  /** Runs statements that give nothing back. */
+  run(sql: string): Promise<void>
+  /** Runs a query and gives its rows as objects; integers beyond 2^53 stay BigInt. */
+  rows(sql: string): Promise<Record<string, unknown>[]>
+  /** Runs a query and gives its columns and its rows as JSON values. */
+  table(sql: string): Promise<{ columns: string[]; rows: unknown[][] }>
+  /** Per cent of the running statement, or −1 when DuckDB does not know. */
+  percent(): number
+  /** The same database over another connection, so that statements run side by side. */
+  fork(): Promise<Session>
+  connection: DuckDBConnection
+  close(): void
+}
+
+/** Opens a database in memory, with all dates and times in UTC. */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { DuckDBInstance } = await import('@duckdb/node-api')
+  const bytes = Math.max(engineBytesMin, Math.floor(options.memoryBytes * engineShare))
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(options.threads),
+    memory_limit: `${bytes}B`,
+    temp_directory: options.spill,
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  })
+  return connect(instance, options.signal, true)
+}
+
+async function connect(instance: DuckDBInstance, signal: AbortSignal | undefined, owner: boolean): Promise<Session> {
+  const connection = await instance.connect()
+  const interrupt = (): void => connection.interrupt()
+  signal?.addEventListener('abort', interrupt, { once: true })
+  const guarded = async <T>(act: () => Promise<T>): Promise<T> => {
+    if (signal?.aborted) throw new MillraceError('cancelled', 'stopped on request')
+    try {
+      return await act()
+    } catch (error) {
+      throw engineError(error, signal)
+    }
+  }
+  const session: Session = {
+    run: (sql) => guarded(async () => void (await connection.run(sql))),
+    rows: (sql) =>
+      guarded(async () => (await connection.runAndReadAll(sql)).getRowObjects() as Record<string, unknown>[]),
+    table: (sql) =>
+      guarded(async () => {
+        const reader = await connection.runAndReadAll(sql)
+        return { columns: reader.columnNames(), rows: reader.getRowsJson() as unknown[][] }
+      }),
+    percent: () => connection.progress.percentage,
+    fork: () => connect(instance, signal, false),
+    connection,
+    close: () => {
+      signal?.removeEventListener('abort', interrupt)
+      connection.closeSync()
+      if (owner) instance.closeSync()
+    },
+  }
+  // Rows have no order of their own in a plan, and keeping one would hold back the threads.
+  await session.run(`SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET default_collation = ''`)
+  return session
+}
+
+/** Says what DuckDB's error means. */
+function engineError(error: unknown, signal: AbortSignal | undefined): MillraceError {
+  if (error instanceof MillraceError) return error
+  const message = messageOf(error)
+  if (signal?.aborted || message.startsWith('INTERRUPT')) {
+    return new MillraceError('cancelled', 'stopped on request', { cause: error })
+  }
+  if (/no space left on device|disk quota exceeded/i.test(message)) {
+    return new MillraceError(
+      'disk-full',
+      `no room left on the storage root's disk. Free some and run again (DuckDB: ${message})`,
+      { cause: error },
+    )
+  }
+  if (message.startsWith('Out of Memory')) {
+    return new MillraceError(
+      'engine',
+      `the work does not fit in the memory given; pass a greater --memory (DuckDB: ${message})`,
+      { cause: error },
+    )
+  }
+  return new MillraceError('engine', `DuckDB: ${message}`, { cause: error })
+}

@@ -1,0 +1,203 @@
+/** What happens in a run, as one union; a run is the ordered sequence of its events. */
+import type { CommitCounts, Json } from './types.ts'
+
+/** Who writes: enough to tell whether the process is still alive. `started` is the process's start in clock ticks. */
+export type ProcessIdentity = { pid: number; host: string; started: string }
+
+export type RunStatus = 'running' | 'succeeded' | 'succeeded with warnings' | 'failed' | 'cancelled' | 'interrupted'
+
+export type Event =
+  | {
+      type: 'run-started'
+      pipeline: string
+      attempt: number
+      params: Record<string, Json>
+      env: string
+      engine: string
+      dryRun: boolean
+      only: string | null
+      process: ProcessIdentity
+      version: string
+    }
+  | { type: 'recovered'; message: string }
+  | { type: 'task-started'; task: string; path: string }
+  | {
+      type: 'task-planned'
+      task: string
+      partition: string
+      plan: string | null
+      files: number
+      rows: number
+      bytes: number
+      standingFiles: number
+      standingRows: number
+    }
+  | { type: 'checked'; task: string; partition: string; metrics: Record<string, number> }
+  | { type: 'warning'; task: string; message: string }
+  | {
+      type: 'published'
+      task: string
+      partition: string
+      scope: string
+      number: number
+      dryRun: boolean
+      files: number
+      bytes: number
+      counts: CommitCounts
+    }
+  | { type: 'unchanged'; task: string; partition: string; consumed: number; standingFiles: number }
+  | { type: 'task-retried'; task: string; path: string; attempt: number; error: string; delayMs: number }
+  | { type: 'task-failed'; task: string; path: string; error: string; code: string }
+  | { type: 'task-finished'; task: string; path: string; output: Json; seconds: number }
+  | { type: 'alert-sent'; notifier: string; error: string | null }
+  | {
+      type: 'run-finished'
+      status: Exclude<RunStatus, 'running' | 'interrupted'>
+      seconds: number
+      metrics: Record<string, number>
+      error: string | null
+    }
+
+/** An event as it is kept: when (ISO 8601, UTC), in which run. */
+export type RunEvent = Event & { at: string; run: string }
+
+/** A task as the events so far leave it. */
+export type TaskState = {
+  name: string
+  path: string
+  status: 'running' | 'succeeded' | 'failed'
+  seconds: number | null
+  error: string | null
+  partitions: PartitionState[]
+}
+
+export type PartitionState = {
+  partition: string
+  plan: string | null
+  files: number
+  rows: number
+  bytes: number
+  outcome: 'planned' | 'published' | 'unchanged'
+  outputFiles: number
+  counts: CommitCounts | null
+  checks: Record<string, number>
+}
+
+/** A run as the events so far leave it. */
+export type RunState = {
+  run: string
+  pipeline: string
+  status: RunStatus
+  attempts: number
+  startedAt: string
+  seconds: number | null
+  params: Record<string, Json>
+  env: string
+  engine: string
+  dryRun: boolean
+  only: string | null
+  process: ProcessIdentity
+  tasks: TaskState[]
+  warnings: string[]
+  metrics: Record<string, number>
+  error: string | null
+}
+
+/** Folds a run's events, in order, to its state. A run without an end is `running`; its process tells whether that is so. */
+export function foldRun(events: readonly RunEvent[]): RunState | null {
+  let state: RunState | null = null
+  for (const event of events) {
+    if (event.type === 'run-started') state = started(state, event)
+    else if (state !== null) apply(state, event)
+  }
+  return state
+}
+
+function started(previous: RunState | null, event: RunEvent & { type: 'run-started' }): RunState {
+  const { pipeline, params, env, engine, dryRun, only } = event
+  return {
+    run: event.run,
+    pipeline,
+    status: 'running',
+    attempts: event.attempt,
+    startedAt: previous?.startedAt ?? event.at,
+    seconds: null,
+    params,
+    env,
+    engine,
+    dryRun,
+    only,
+    process: event.process,
+    // A new attempt goes on from the tasks that are finished.
+    tasks: previous?.tasks.filter(({ status }) => status === 'succeeded') ?? [],
+    warnings: previous?.warnings ?? [],
+    metrics: {},
+    error: null,
+  }
+}
+
+function apply(state: RunState, event: RunEvent): void {
+  const task = 'path' in event ? state.tasks.find(({ path }) => path === event.path) : undefined
+  switch (event.type) {
+    case 'task-started':
+      if (task !== undefined) state.tasks.splice(state.tasks.indexOf(task), 1)
+      state.tasks.push({
+        name: event.task,
+        path: event.path,
+        status: 'running',
+        seconds: null,
+        error: null,
+        partitions: [],
+      })
+      break
+    case 'task-finished':
+      if (task !== undefined) Object.assign(task, { status: 'succeeded', seconds: event.seconds })
+      break
+    case 'task-failed':
+      if (task !== undefined) Object.assign(task, { status: 'failed', error: event.error })
+      break
+    case 'recovered':
+    case 'warning':
+      if (!state.warnings.includes(event.message)) state.warnings.push(event.message)
+      break
+    case 'run-finished':
+      Object.assign(state, { status: event.status, seconds: event.seconds, metrics: event.metrics, error: event.error })
+      break
+    case 'task-planned':
+    case 'checked':
+    case 'published':
+    case 'unchanged':
+      applyToPartition(state, event)
+      break
+    default:
+      break
+  }
+}
+
+type PartitionEvent = RunEvent & { type: 'task-planned' | 'checked' | 'published' | 'unchanged' }
+
+function applyToPartition(state: RunState, event: PartitionEvent): void {
+  const task = state.tasks.findLast(({ name }) => name === event.task)
+  if (task === undefined) return
+  let partition = task.partitions.find((other) => other.partition === event.partition)
+  if (partition === undefined) {
+    partition = {
+      partition: event.partition,
+      plan: null,
+      files: 0,
+      rows: 0,
+      bytes: 0,
+      outcome: 'planned',
+      outputFiles: 0,
+      counts: null,
+      checks: {},
+    }
+    task.partitions.push(partition)
+  }
+  if (event.type === 'task-planned') {
+    Object.assign(partition, { plan: event.plan, files: event.files, rows: event.rows, bytes: event.bytes })
+  } else if (event.type === 'checked') partition.checks = event.metrics
+  else if (event.type === 'published')
+    Object.assign(partition, { outcome: 'published', outputFiles: event.files, counts: event.counts })
+  else Object.assign(partition, { outcome: 'unchanged', outputFiles: event.standingFiles })
+}

@@ -1,0 +1,206 @@
+/**
+ * What a Parquet file says of itself: rows and columns from its footer, and the hash of its content.
+ * Types follow the Parquet format's LogicalTypes page.
+ */
+import { createHash } from 'node:crypto'
+import { parquetMetadata, parquetSchema } from 'hyparquet'
+import type { FileMetaData, SchemaElement, SchemaTree } from 'hyparquet/src/types.js'
+import { MillraceError, messageOf } from '../errors.ts'
+import type { Column, DataFile, Store, StoreEntry, UnreadableFile } from '../types.ts'
+
+const wholeBytesMax = 32 * 2 ** 20 // larger files are hashed in pieces, so that one file never fills the memory
+const magic = 'PAR1'
+
+/** Reads a file once: its hash, and its rows and columns, or the reason why it has none. */
+export async function inspectParquet(store: Store, entry: StoreEntry): Promise<DataFile | UnreadableFile> {
+  const { sha256, tail } = await hashFile(store, entry)
+  const identity = { path: entry.path, bytes: entry.bytes, sha256 }
+  try {
+    return { ...identity, ...(await readFooter(store, entry, tail)) }
+  } catch (error) {
+    if (error instanceof MillraceError) throw error
+    return { ...identity, reason: messageOf(error) }
+  }
+}
+
+/** SHA-256 of a file's content in base64url. */
+export async function hashContent(store: Store, entry: StoreEntry): Promise<string> {
+  return (await hashFile(store, entry)).sha256
+}
+
+/** Rows and columns from a file's footer. Throws an Error that says what is wrong with the file. */
+export async function readFooter(
+  store: Store,
+  entry: StoreEntry,
+  whole?: Uint8Array,
+): Promise<{ rows: number; columns: Column[] }> {
+  if (entry.bytes === 0) throw new Error('is empty (0 bytes)')
+  const head = whole ?? (await store.readRange(entry.path, 0, 4))
+  if (entry.bytes < 12 || text(head.subarray(0, 4)) !== magic) throw new Error('is not Parquet')
+  const end = whole ?? (await store.readRange(entry.path, entry.bytes - 8, entry.bytes))
+  if (text(end.subarray(end.length - 4)) !== magic) throw new Error('is truncated: the Parquet footer is missing')
+  const footerBytes = new DataView(end.buffer, end.byteOffset + end.length - 8, 4).getUint32(0, true) + 8
+  if (footerBytes > entry.bytes - 4) throw new Error('is damaged: the Parquet footer is longer than the file')
+  const footer =
+    whole?.subarray(whole.length - footerBytes) ??
+    (await store.readRange(entry.path, entry.bytes - footerBytes, entry.bytes))
+  return described(parseFooter(footer), entry.bytes - footerBytes)
+}
+
+function parseFooter(footer: Uint8Array): FileMetaData {
+  try {
+    return parquetMetadata(footer, { geoparquet: false })
+  } catch (error) {
+    throw new Error(`is damaged: the Parquet footer cannot be read (${messageOf(error)})`, { cause: error })
+  }
+}
+
+function described(metadata: FileMetaData, dataBytes: number): { rows: number; columns: Column[] } {
+  let rows = 0
+  for (const group of metadata.row_groups) {
+    rows += Number(group.num_rows)
+    for (const { meta_data: chunk } of group.columns) {
+      const start = chunk?.dictionary_page_offset ?? chunk?.data_page_offset ?? 0n
+      if (Number(start + (chunk?.total_compressed_size ?? 0n)) > dataBytes)
+        throw new Error('is truncated: data pages are missing')
+    }
+  }
+  if (rows !== Number(metadata.num_rows)) throw new Error('is damaged: its row groups do not add up to its rows')
+  const columns = parquetSchema(metadata).children.map((child) => ({
+    name: child.element.name,
+    type: columnType(child),
+  }))
+  const seen = new Map<string, string>()
+  for (const { name } of columns) {
+    const twin = seen.get(name.toLowerCase())
+    if (twin !== undefined) throw new Error(`has two columns that differ only in case: ${twin}, ${name}`)
+    seen.set(name.toLowerCase(), name)
+  }
+  return { rows, columns }
+}
+
+async function hashFile(store: Store, entry: StoreEntry): Promise<{ sha256: string; tail?: Uint8Array }> {
+  if (entry.bytes <= wholeBytesMax) {
+    const bytes = await store.read(entry.path)
+    const sha256 = createHash('sha256').update(bytes).digest('base64url')
+    // A file that grew since it was listed is judged by what was listed.
+    return bytes.length === entry.bytes ? { sha256, tail: bytes } : { sha256 }
+  }
+  const hash = createHash('sha256')
+  for (let start = 0; start < entry.bytes; start += wholeBytesMax) {
+    hash.update(await store.readRange(entry.path, start, Math.min(entry.bytes, start + wholeBytesMax)))
+  }
+  return { sha256: hash.digest('base64url') }
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
+
+function columnType(node: SchemaTree): string {
+  const { element, children } = node
+  if (element.repetition_type === 'REPEATED') return `array<${elementType(node)}>` // a list of the oldest writers
+  return children.length > 0 ? groupType(node) : elementType(node)
+  function elementType(leaf: SchemaTree): string {
+    return leaf.children.length > 0 ? structType(leaf.children) : primitiveType(element)
+  }
+}
+
+function groupType({ element, children }: SchemaTree): string {
+  const kind = element.logical_type?.type ?? element.converted_type
+  const [repeated] = children
+  if (kind === 'LIST' && repeated !== undefined && children.length === 1) {
+    const [item] = repeated.children
+    // Two levels (old writers) or three: the specification's backward-compatibility rules for lists.
+    const isItem =
+      repeated.children.length !== 1 ||
+      repeated.element.name === 'array' ||
+      repeated.element.name === `${element.name}_tuple`
+    if (repeated.children.length === 0) return `array<${primitiveType(repeated.element)}>`
+    if (isItem || item === undefined) return `array<${structType(repeated.children)}>`
+    return `array<${columnType(item)}>`
+  }
+  if ((kind === 'MAP' || kind === 'MAP_KEY_VALUE') && repeated?.children.length === 2) {
+    const [key, value] = repeated.children
+    if (key !== undefined && value !== undefined) return `map<${columnType(key)},${columnType(value)}>`
+  }
+  return structType(children)
+}
+
+function structType(children: SchemaTree[]): string {
+  return `struct<${children.map((child) => `${child.element.name}:${columnType(child)}`).join(',')}>`
+}
+
+function primitiveType(element: SchemaElement): string {
+  return logicalType(element) ?? convertedType(element) ?? physicalType(element)
+}
+
+function logicalType({ logical_type: logical, precision, scale }: SchemaElement): string | undefined {
+  switch (logical?.type) {
+    case 'STRING':
+    case 'ENUM':
+    case 'JSON':
+    case 'UUID':
+      return 'string'
+    case 'DECIMAL':
+      return `decimal(${logical.precision ?? precision},${logical.scale ?? scale ?? 0})`
+    case 'DATE':
+      return 'date'
+    case 'TIME':
+      return 'time'
+    case 'TIMESTAMP':
+      return logical.isAdjustedToUTC ? 'timestamptz' : 'timestamp'
+    case 'INTEGER':
+      return integerType(logical.bitWidth, logical.isSigned)
+    default:
+      return undefined
+  }
+}
+
+function convertedType({ converted_type: converted, precision, scale }: SchemaElement): string | undefined {
+  switch (converted) {
+    case 'UTF8':
+    case 'ENUM':
+    case 'JSON':
+      return 'string'
+    case 'DECIMAL':
+      return `decimal(${precision},${scale ?? 0})`
+    case 'DATE':
+      return 'date'
+    case 'TIME_MILLIS':
+    case 'TIME_MICROS':
+      return 'time'
+    case 'TIMESTAMP_MILLIS':
+    case 'TIMESTAMP_MICROS':
+      return 'timestamptz' // the converted types are instants in UTC
+    default: {
+      const match = /^(U?)INT_(\d+)$/.exec(converted ?? '')
+      return match === null ? undefined : integerType(Number(match[2]), match[1] === '')
+    }
+  }
+}
+
+/** Unsigned integers take the next wider signed type. */
+function integerType(bitWidth: number, isSigned: boolean): string {
+  const types: Record<number, string> = { 8: 'tinyint', 16: 'smallint', 32: 'int', 64: 'bigint' }
+  return (isSigned ? types[bitWidth] : types[bitWidth * 2]) ?? 'decimal(20,0)'
+}
+
+function physicalType({ type }: SchemaElement): string {
+  switch (type) {
+    case 'BOOLEAN':
+      return 'boolean'
+    case 'INT32':
+      return 'int'
+    case 'INT64':
+      return 'bigint'
+    case 'INT96':
+      return 'timestamp' // Hive's and Spark's old timestamps
+    case 'FLOAT':
+      return 'float'
+    case 'DOUBLE':
+      return 'double'
+    default:
+      return 'binary'
+  }
+}

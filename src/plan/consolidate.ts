@@ -1,0 +1,269 @@
+/** Plans a consolidation: from what a day's folder and its standing partition hold to a Plan. Pure. */
+import type { ConsolidateTask } from '../define/consolidate.ts'
+import { tableAt } from '../define/dataset.ts'
+import { quoteName, quoteText } from '../engines/portable.ts'
+import { MillraceError } from '../errors.ts'
+import { commonType, widens } from '../formats/column-types.ts'
+import type {
+  Column,
+  CommitRecord,
+  DataFile,
+  FileIdentity,
+  PartitionValue,
+  Plan,
+  PlanInput,
+  PlanView,
+  PublishStep,
+  UnreadableFile,
+} from '../types.ts'
+
+/** What was found of a task's source and target. */
+export type ConsolidateSurvey = {
+  /** The folder looked in. */
+  source: string
+  /** The days the source has, oldest first, whichever was asked for. */
+  landedDays: string[]
+  days: DaySurvey[]
+}
+
+/** One day: the files that its last commit does not know, and the partition as it stands. */
+export type DaySurvey = {
+  day: string
+  folder: string
+  /** Files in the folder that the bookmark lists. */
+  consumed: number
+  files: (DataFile | UnreadableFile)[]
+  standing: StandingPartition
+}
+
+/** A partition as it lies in storage now, with the commit it comes from; `commit` is null where Millrace wrote none. */
+export type StandingPartition = {
+  commit: CommitRecord | null
+  files: DataFile[]
+  /** The folder is gone: the day is built anew from every landed file, and so is its quarantine. */
+  isLost: boolean
+}
+
+/** A plan, or a day that is as it was asked for already. */
+export type Planned =
+  | { kind: 'plan'; plan: Plan }
+  | { kind: 'unchanged'; partition: string; consumed: number; standingFiles: number }
+
+const reservedColumns = ['_file', '$row', 'quarantine_reason', 'quarantine_file', 'year', 'month', 'day']
+
+/** Plans each day surveyed, oldest first. Throws `no-input` when the source has nothing for what was asked. */
+export function planConsolidate(pipeline: string, task: ConsolidateTask, survey: ConsolidateSurvey): Planned[] {
+  const days = survey.days.filter(
+    ({ files, consumed, standing }) => files.length + consumed > 0 || (standing.commit !== null && !standing.isLost),
+  )
+  if (days.length === 0) throw noInput(task, survey)
+  return days.map((day) => planDay(pipeline, task, day))
+}
+
+function noInput(task: ConsolidateTask, survey: ConsolidateSurvey): MillraceError {
+  const wanted = task.from.day
+  const looked = wanted === 'all' ? `${survey.source}/YYYY/MM/DD/` : (survey.days[0]?.folder ?? survey.source)
+  const near = survey.landedDays
+    .map((day) => ({ day, distance: Math.abs(Date.parse(day) - Date.parse(wanted)) }))
+    .sort((a, b) => a.distance - b.distance || (a.day < b.day ? 1 : -1))
+    .slice(0, 3)
+    .map(({ day }) => day)
+  const exists =
+    near.length === 0 ? `${survey.source} has no day with data` : `nearest days with data: ${near.join(', ')}`
+  const advice =
+    near.length === 0
+      ? 'Check --root and whether the landing zone is being written'
+      : 'Pass one of them as --partition-date, or check the landing zone'
+  return new MillraceError(
+    'no-input',
+    `task ${task.name}  no Parquet file for ${wanted === 'all' ? 'any day' : wanted} in ${looked} (${exists}). ${advice}`,
+  )
+}
+
+function planDay(pipeline: string, task: ConsolidateTask, survey: DaySurvey): Planned {
+  const { standing, day } = survey
+  const { readable, unreadable } = sortFiles(task, survey.files)
+  const newRows = readable.reduce((sum, { rows }) => sum + rows, 0)
+  const asked =
+    standing.commit === null || (standing.commit.codec === task.to.codec && standing.commit.fileCount === task.to.files)
+  if (survey.files.length === 0 && asked) {
+    return { kind: 'unchanged', partition: day, consumed: survey.consumed, standingFiles: standing.files.length }
+  }
+  const isRewritten = newRows > 0 || (!asked && standing.files.length > 0)
+  const columns = tableColumns(task, [...readable, ...standing.files])
+  const partition = dayPartition(day)
+  const target = `${task.to.path}/${partition.map(({ column, value }) => `${column}=${value}`).join('/')}`
+  const steps = isRewritten ? publishSteps(pipeline, task, columns, target, partition, standing.isLost) : []
+  const plan: Plan = {
+    planVersion: 1,
+    pipeline,
+    task: task.name,
+    partition: day,
+    inputs: isRewritten
+      ? [input('landing', columns, readable, true), input('standing', columns, standing.files, false)]
+      : [],
+    views: isRewritten ? views(task, columns, target) : [],
+    metrics: isRewritten ? [{ name: 'quality', sql: qualitySql(task, columns, day) }] : [],
+    outputs: steps.map((step) => ({
+      name: step.output,
+      view: step.output,
+      columns: step.columns,
+      codec: task.to.codec,
+      fileCount: step.output === 'kept' ? task.to.files : 1,
+    })),
+    publish: {
+      scope: target,
+      after: standing.commit?.number ?? 0,
+      steps,
+      balance: { rowsIn: 'landing', rowsStanding: 'standing', rowsOut: 'kept', quarantined: 'rejected' },
+      bookmark: [...(standing.commit?.bookmark ?? []), ...[...readable, ...unreadable].map(identity)],
+      unreadable: unreadable.length === 0 ? null : { target: quarantineFolder(pipeline, partition), files: unreadable },
+    },
+  }
+  return { kind: 'plan', plan }
+}
+
+function identity({ path, bytes, sha256 }: FileIdentity): FileIdentity {
+  return { path, bytes, sha256 }
+}
+
+function dayPartition(day: string): PartitionValue[] {
+  const [year, month, date] = day.split('-') as [string, string, string]
+  return [
+    { column: 'year', value: year },
+    { column: 'month', value: month },
+    { column: 'day', value: date },
+  ]
+}
+
+function quarantineFolder(pipeline: string, partition: PartitionValue[]): string {
+  return `quarantine/${pipeline}/${partition.map(({ column, value }) => `${column}=${value}`).join('/')}`
+}
+
+/** Files whose declared columns are there with a type that the declared one holds, and the others with the reason. */
+function sortFiles(
+  task: ConsolidateTask,
+  files: (DataFile | UnreadableFile)[],
+): { readable: DataFile[]; unreadable: UnreadableFile[] } {
+  const readable: DataFile[] = []
+  const unreadable: UnreadableFile[] = []
+  for (const file of files) {
+    if ('reason' in file) {
+      unreadable.push(file)
+      continue
+    }
+    const reason = whyNot(task, file)
+    if (reason === null) readable.push(file)
+    else unreadable.push({ ...identity(file), reason })
+  }
+  return { readable, unreadable }
+}
+
+function whyNot(task: ConsolidateTask, file: DataFile): string | null {
+  const types = new Map(file.columns.map(({ name, type }) => [name.toLowerCase(), type]))
+  for (const [name, declared] of Object.entries(task.columns)) {
+    const type = types.get(name.toLowerCase())
+    if (type === undefined && !task.optional.includes(name)) return `column ${name} (${declared}) is missing`
+    if (type !== undefined && !widens(type, declared)) return `column ${name} is ${type}, not ${declared}`
+  }
+  const reserved = file.columns.find(({ name }) => reservedColumns.includes(name.toLowerCase()))
+  return reserved === undefined ? null : `column ${reserved.name} has a name that the table keeps for itself`
+}
+
+/** The declared columns, then those that were added, by name; an added column takes the type that holds all of its types. */
+function tableColumns(task: ConsolidateTask, files: { columns: Column[] }[]): Column[] {
+  const declared = Object.entries(task.columns).map(([name, type]) => ({ name, type }))
+  const known = new Set(declared.map(({ name }) => name.toLowerCase()))
+  const added = new Map<string, { names: Set<string>; types: Set<string> }>()
+  for (const columns of new Set(files.map((file) => file.columns))) {
+    for (const { name, type } of columns) {
+      const folded = name.toLowerCase()
+      if (known.has(folded)) continue
+      const found = added.get(folded) ?? { names: new Set(), types: new Set() }
+      found.names.add(name)
+      found.types.add(type)
+      added.set(folded, found)
+    }
+  }
+  const rest = [...added.keys()].sort().map((folded) => {
+    const { names, types } = added.get(folded) as { names: Set<string>; types: Set<string> }
+    return { name: [...names].sort()[0] as string, type: commonType([...types]) }
+  })
+  return [...declared, ...rest]
+}
+
+function input(name: string, columns: Column[], files: DataFile[], lineage: boolean): PlanInput {
+  const schemas: Column[][] = []
+  const numbers = new Map<string, number>()
+  const listed = files.map((file) => {
+    const key = JSON.stringify(file.columns)
+    const number = numbers.get(key) ?? schemas.push(file.columns) - 1
+    numbers.set(key, number)
+    return { ...identity(file), rows: file.rows, schema: number }
+  })
+  return { name, columns, lineage, schemas, files: listed }
+}
+
+function views(task: ConsolidateTask, columns: Column[], target: string): PlanView[] {
+  const names = columns.map(({ name }) => quoteName(name))
+  const reasons = Object.entries(task.reject)
+  const isRejected = reasons.length === 0 ? 'false' : reasons.map(([, sql]) => `coalesce((${sql}), false)`).join(' OR ')
+  const cases = reasons.map(([reason, sql]) => `WHEN coalesce((${sql}), false) THEN ${quoteText(reason)}`)
+  const reason = cases.length === 0 ? "''" : `CASE ${cases.join(' ')} END`
+  const order = [
+    ...task.keep.by,
+    ...columns.filter(({ name }) => name !== task.keep.key).map(({ name }) => quoteName(name)),
+  ]
+  return [
+    {
+      name: 'day_rows',
+      once: true,
+      sql: `SELECT ${names.join(', ')}, "_file" FROM landing UNION ALL SELECT ${names.join(', ')}, CAST(NULL AS INTEGER) AS "_file" FROM standing`,
+    },
+    {
+      name: 'rejected',
+      once: false,
+      sql: `SELECT ${names.map((name) => `r.${name}`).join(', ')}, r.quarantine_reason, coalesce(f.path, ${quoteText(target)}) AS quarantine_file FROM (SELECT *, ${reason} AS quarantine_reason FROM day_rows WHERE ${isRejected}) r LEFT JOIN landing_files f ON f.file_number = r."_file"`,
+    },
+    {
+      name: 'kept',
+      columns: columns.map(({ name }) => name),
+      newest: { from: 'day_rows', where: `NOT (${isRejected})`, key: [task.keep.key], orderBy: order },
+    },
+  ]
+}
+
+/** One row: rows read, nulls of each column and the rows for which each check holds; standing rows do not count. */
+function qualitySql(task: ConsolidateTask, columns: Column[], day: string): string {
+  const nulls = columns.map(({ name }) => `count(*) - count(${quoteName(name)}) AS ${quoteName(`nulls_${name}`)}`)
+  const checks = Object.entries(task.checks).map(
+    ([name, sql]) => `count(CASE WHEN ${sql.replaceAll('{day}', `DATE '${day}'`)} THEN 1 END) AS ${quoteName(name)}`,
+  )
+  return `SELECT ${['count(*) AS rows_read', ...nulls, ...checks].join(', ')} FROM day_rows WHERE "_file" IS NOT NULL`
+}
+
+function publishSteps(
+  pipeline: string,
+  task: ConsolidateTask,
+  columns: Column[],
+  target: string,
+  partition: PartitionValue[],
+  isLost: boolean,
+): PublishStep[] {
+  const quarantined = [
+    ...columns,
+    { name: 'quarantine_reason', type: 'string' },
+    { name: 'quarantine_file', type: 'string' },
+  ]
+  return [
+    { output: 'kept', target, mode: 'replace', table: tableAt(task.to.path), partition, columns },
+    {
+      output: 'rejected',
+      target: quarantineFolder(pipeline, partition),
+      mode: isLost ? 'replace' : 'append',
+      table: { database: 'quarantine', table: pipeline },
+      partition,
+      columns: quarantined,
+    },
+  ]
+}

@@ -1,0 +1,151 @@
+/**
+ * Publishing. A publication is decided by one numbered file, the commit record; the moves that follow from it are rolled
+ * forward by whoever comes next, never back. What was staged without a record is removed.
+ */
+import { MillraceError } from '../errors.ts'
+import type { CommitRecord, PublishedPartition, PublishMove, Store } from '../types.ts'
+import { latestNumbered, listNumbers, numberedPath } from './numbered.ts'
+
+const commitsFolder = '_millrace/commits'
+const stagingFolder = '_millrace/staging'
+const preparedName = 'prepared.json'
+
+/** Where a task of a run stages: below its pipeline, so that what a dead run left is found under the pipeline's lock. */
+export function stagingPath(pipeline: string, run: string, name: string): string {
+  return `${stagingFolder}/${pipeline}/${run}/${name}`
+}
+
+/** The latest commit of a scope, or null. */
+export async function latestCommit(store: Store, scope: string): Promise<CommitRecord | null> {
+  return (await latestNumbered<CommitRecord>(store, `${commitsFolder}/${scope}`))?.value ?? null
+}
+
+/** The latest commit of every scope, in order of their names. */
+export async function latestCommits(store: Store): Promise<CommitRecord[]> {
+  const commits: CommitRecord[] = []
+  const walk = async (folder: string): Promise<void> => {
+    const latest = await latestNumbered<CommitRecord>(store, folder)
+    if (latest !== null) commits.push(latest.value)
+    for (const name of (await store.list(folder)).folders) await walk(`${folder}/${name}`)
+  }
+  await walk(commitsFolder)
+  return commits
+}
+
+/** Every commit of a scope, oldest first. */
+export async function commitHistory(store: Store, scope: string): Promise<CommitRecord[]> {
+  const folder = `${commitsFolder}/${scope}`
+  const records: CommitRecord[] = []
+  for (const number of await listNumbers(store, folder)) {
+    records.push(JSON.parse(await store.readText(numberedPath(folder, number))) as CommitRecord)
+  }
+  return records
+}
+
+/**
+ * Publishes what is staged: writes down what is prepared, decides by creating the record, then makes the moves.
+ * Throws `conflict` when another commit has the number; then nothing has changed.
+ */
+export async function commit(store: Store, record: CommitRecord): Promise<void> {
+  await store.replace(
+    `${record.staging}/${preparedName}`,
+    `${JSON.stringify({ scope: record.scope, number: record.number })}\n`,
+  )
+  try {
+    await store.createExclusive(recordPath(record), `${JSON.stringify(record)}\n`)
+  } catch (error) {
+    if (!(error instanceof MillraceError && error.code === 'exists')) throw error
+    throw new MillraceError(
+      'conflict',
+      `${record.scope}  commit ${record.number} was made by another run meanwhile. Run again`,
+      { cause: error },
+    )
+  }
+  await rollForward(store, record)
+}
+
+/** Makes the moves of a decided commit; each is made at most once, however often this is called. */
+async function rollForward(store: Store, record: CommitRecord): Promise<void> {
+  for (const move of record.moves) await makeMove(store, move)
+  await store.remove(record.staging)
+}
+
+async function makeMove(store: Store, move: PublishMove): Promise<void> {
+  const isStaged = move.staged !== null && (await store.kind(move.staged)) !== 'missing'
+  if (move.kind === 'add-file') {
+    if (isStaged) await store.move(move.staged, move.target)
+    return
+  }
+  // Once the staged folder has moved, the target is the new one and stays.
+  if (move.staged !== null && !isStaged) return
+  if ((await store.kind(move.target)) !== 'missing' && (await store.kind(move.trash)) === 'missing') {
+    await store.move(move.target, move.trash)
+  }
+  if (move.staged !== null) await store.move(move.staged, move.target)
+}
+
+/**
+ * Mends what dead runs of a pipeline left: decided commits are finished, undecided staging is removed. To be called with
+ * the pipeline's lock. Gives a sentence for each thing done.
+ */
+export async function recover(store: Store, pipeline: string): Promise<string[]> {
+  const done: string[] = []
+  const home = `${stagingFolder}/${pipeline}`
+  for (const run of (await store.list(home)).folders) {
+    for (const name of (await store.list(`${home}/${run}`)).folders) {
+      const sentence = await recoverOne(store, `${home}/${run}/${name}`, run)
+      if (sentence !== null) done.push(sentence)
+    }
+    await store.remove(`${home}/${run}`)
+  }
+  return done
+}
+
+/** The pipelines that have something staged. */
+export async function stagingPipelines(store: Store): Promise<string[]> {
+  return (await store.list(stagingFolder)).folders
+}
+
+async function recoverOne(store: Store, staging: string, run: string): Promise<string | null> {
+  const record = await preparedRecord(store, staging)
+  if (record === null) {
+    await store.remove(staging)
+    return `what the interrupted run ${run} had staged was removed; it had published nothing of it`
+  }
+  const pending = await isPending(store, record)
+  await rollForward(store, record)
+  return pending ? `commit ${record.number} of ${record.scope} by the interrupted run ${run} was finished` : null
+}
+
+/** The record that decided what is staged, or null when nothing was decided. */
+async function preparedRecord(store: Store, staging: string): Promise<CommitRecord | null> {
+  const path = `${staging}/${preparedName}`
+  if ((await store.kind(path)) === 'missing') return null
+  const { scope, number } = JSON.parse(await store.readText(path)) as { scope: string; number: number }
+  const decided = numberedPath(`${commitsFolder}/${scope}`, number)
+  if ((await store.kind(decided)) === 'missing') return null
+  const record = JSON.parse(await store.readText(decided)) as CommitRecord
+  return record.staging === staging ? record : null
+}
+
+async function isPending(store: Store, record: CommitRecord): Promise<boolean> {
+  for (const move of record.moves) {
+    if (move.staged !== null && (await store.kind(move.staged)) !== 'missing') return true
+  }
+  return false
+}
+
+/** Where the files of a published partition lie now: still staged when a kill came between the decision and the move. */
+export async function currentLocation(
+  store: Store,
+  record: CommitRecord,
+  partition: PublishedPartition,
+): Promise<string> {
+  const move = record.moves.find(({ kind, target }) => kind === 'replace-folder' && target === partition.location)
+  if (move?.staged == null || (await store.kind(move.staged)) === 'missing') return partition.location
+  return move.staged
+}
+
+function recordPath({ scope, number }: CommitRecord): string {
+  return numberedPath(`${commitsFolder}/${scope}`, number)
+}

@@ -1,0 +1,224 @@
+/** Runs a data task: survey, plan, execute, check, publish; one partition after the other. */
+import { tmpdir } from 'node:os'
+import type { ConsolidateTask } from '../define/consolidate.ts'
+import { hasCode } from '../errors.ts'
+import type { Event } from '../events.ts'
+import { type Planned, planConsolidate } from '../plan/consolidate.ts'
+import type { CommitCounts, CommitRecord, Engine, EngineContext, Plan, Progress, Staged, Store } from '../types.ts'
+import { commit, latestCommit, stagingPath } from './commits.ts'
+import { publicationOf } from './publication.ts'
+import { runPath } from './run-log.ts'
+import { surveyConsolidate } from './survey.ts'
+
+export type TaskContext = {
+  store: Store
+  engine: Engine
+  external: Record<string, string>
+  pipeline: string
+  run: string
+  attempt: number
+  dryRun: boolean
+  memoryBytes: number
+  threads: number
+  signal: AbortSignal
+  write: (event: Event) => Promise<unknown>
+  onProgress: (progress: Progress) => void
+}
+
+/** What a task did, summed over its partitions. */
+export type TaskResult = {
+  records_processed: number
+  duplicates_removed: number
+  rows_quarantined: number
+  output_files: number
+}
+
+/** Plans a task as it would run now; nothing is written. */
+export async function planTask(
+  task: ConsolidateTask,
+  context: Omit<TaskContext, 'engine' | 'run' | 'attempt'>,
+): Promise<Planned[]> {
+  const survey = await surveyConsolidate(task, {
+    store: context.store,
+    external: context.external,
+    signal: context.signal,
+    onProgress: (done, total) => context.onProgress({ phase: 'survey', percent: (100 * done) / total }),
+    onWarning: async (message) => void (await context.write({ type: 'warning', task: task.name, message })),
+  })
+  return planConsolidate(context.pipeline, task, survey)
+}
+
+/** Runs a task. Throws what stopped it; partitions published before that stay published. */
+export async function runDataTask(task: ConsolidateTask, context: TaskContext): Promise<TaskResult> {
+  const result: TaskResult = { records_processed: 0, duplicates_removed: 0, rows_quarantined: 0, output_files: 0 }
+  for (const planned of await planTask(task, context)) {
+    if (planned.kind === 'unchanged') {
+      const { partition, consumed, standingFiles } = planned
+      await context.write({ type: 'unchanged', task: task.name, partition, consumed, standingFiles })
+      result.output_files += standingFiles
+      continue
+    }
+    const { counts, files } = await runPlan(planned.plan, context)
+    result.records_processed += counts.rowsIn
+    result.duplicates_removed += counts.duplicates
+    result.rows_quarantined += counts.quarantined
+    result.output_files += files
+  }
+  return result
+}
+
+/** Executes one plan and publishes it; in a dry run it is executed and counted. */
+async function runPlan(
+  plan: Plan,
+  context: TaskContext,
+  unreadable = 0,
+): Promise<{ counts: CommitCounts; files: number }> {
+  const { store, run, attempt } = context
+  const name = `${plan.task}.${plan.partition}.${attempt}${unreadable === 0 ? '' : `.${unreadable}`}`
+  const staging = stagingPath(plan.pipeline, run, name)
+  await announce(plan, name, context)
+  try {
+    const staged = await execute(plan, staging, context)
+    const previous = await latestCommit(store, plan.publish.scope)
+    const publication = await publicationOf(plan, staged, {
+      store,
+      run,
+      attempt,
+      staging,
+      previous,
+      dryRun: context.dryRun,
+    })
+    await report(plan, staged, publication, context)
+    if (!context.dryRun) await commit(store, publication)
+    await write(plan, publication, context)
+    return { counts: publication.counts, files: keptFiles(plan, publication) }
+  } catch (error) {
+    if (!context.dryRun && !hasCode(error, 'conflict')) await store.remove(staging)
+    const smaller = await withoutUnreadable(plan, error, context)
+    if (smaller === null) throw error
+    return await runPlan(smaller, context, smaller.publish.unreadable?.files.length)
+  }
+}
+
+async function announce(plan: Plan, name: string, { store, run, dryRun, write }: TaskContext): Promise<void> {
+  const path = dryRun ? null : `${runPath(run)}/plans/${name}.json`
+  if (path !== null) await store.replace(path, `${JSON.stringify(plan)}\n`)
+  const { balance } = plan.publish
+  const [landing, standing] = [inputTotals(plan, balance.rowsIn), inputTotals(plan, balance.rowsStanding)]
+  await write({
+    type: 'task-planned',
+    task: plan.task,
+    partition: plan.partition,
+    plan: path,
+    ...landing,
+    standingFiles: standing.files,
+    standingRows: standing.rows,
+  })
+}
+
+function inputTotals(plan: Plan, name: string): { files: number; rows: number; bytes: number } {
+  const files = plan.inputs.find((input) => input.name === name)?.files ?? []
+  return {
+    files: files.length,
+    rows: files.reduce((sum, file) => sum + file.rows, 0),
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+  }
+}
+
+async function execute(plan: Plan, staging: string, context: TaskContext): Promise<Staged> {
+  const { store, dryRun } = context
+  if (!dryRun) await store.makeFolder(staging)
+  if (plan.outputs.length === 0) return { files: [], rows: {}, superseded: {}, metrics: {} }
+  return await context.engine.execute(plan, engineContext(staging, context))
+}
+
+function engineContext(staging: string, context: TaskContext): EngineContext {
+  const { store, run, attempt, dryRun, memoryBytes, threads, signal, onProgress } = context
+  return {
+    root: store.locate(''),
+    staging: dryRun ? null : store.locate(staging),
+    fileSuffix: attempt === 1 ? run : `${run}-${attempt}`,
+    spill: spillFolder(store, staging, dryRun),
+    memoryBytes,
+    threads,
+    signal,
+    onProgress,
+  }
+}
+
+/** Beside what is staged, so that a kill leaves it where it is cleaned up; a dry run writes nothing below the root. */
+function spillFolder(store: Store, staging: string, dryRun: boolean): string {
+  return dryRun ? temporaryFolder() : store.locate(`${staging}/spill`)
+}
+
+function temporaryFolder(): string {
+  return `${tmpdir()}/millrace-${process.pid}`
+}
+
+/**
+ * A file whose footer is sound may still have damaged pages: then each file is read alone, and the plan is made again
+ * without those that cannot be read. Null when the error has another reason.
+ */
+async function withoutUnreadable(plan: Plan, error: unknown, context: TaskContext): Promise<Plan | null> {
+  if (!hasCode(error, 'engine', 'input-unreadable')) return null
+  const landing = plan.inputs.find(({ name }) => name === plan.publish.balance.rowsIn)
+  if (landing === undefined) return null
+  const probed = await context.engine.probe(landing.files, engineContext('', { ...context, dryRun: true }))
+  if (probed.length === 0) return null
+  const reasons = new Map(probed.map(({ path, reason }) => [path, reason]))
+  const bad = landing.files.filter(({ path }) => reasons.has(path))
+  const files = bad.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256, reason: reasons.get(path) ?? '' }))
+  const target =
+    plan.publish.steps.find(({ output }) => output === plan.publish.balance.quarantined)?.target ?? plan.publish.scope
+  return {
+    ...plan,
+    inputs: plan.inputs.map((input) =>
+      input === landing ? { ...input, files: input.files.filter(({ path }) => !reasons.has(path)) } : input,
+    ),
+    publish: { ...plan.publish, unreadable: { target, files: [...(plan.publish.unreadable?.files ?? []), ...files] } },
+  }
+}
+
+async function report(plan: Plan, staged: Staged, publication: CommitRecord, { write }: TaskContext): Promise<void> {
+  const { task, partition } = plan
+  const { counts } = publication
+  const quality = { ...staged.metrics.quality, duplicates: counts.duplicates, rows_quarantined: counts.quarantined }
+  await write({ type: 'checked', task, partition, metrics: { ...quality, files_unreadable: counts.filesUnreadable } })
+  for (const { path, reason } of plan.publish.unreadable?.files ?? []) {
+    await write({
+      type: 'warning',
+      task,
+      message: `${JSON.stringify(path)}  ${reason}; listed in quarantine, the file stays where it is`,
+    })
+  }
+  if (counts.quarantined > 0) {
+    const target = plan.publish.steps.find(({ output }) => output === plan.publish.balance.quarantined)?.target ?? ''
+    await write({
+      type: 'warning',
+      task,
+      message: `${counts.quarantined} of ${counts.rowsIn + counts.rowsStanding} rows of ${partition} went to ${target}`,
+    })
+  }
+}
+
+async function write(plan: Plan, publication: CommitRecord, context: TaskContext): Promise<void> {
+  const files = publication.partitions.find(({ location }) => location === plan.publish.scope)?.files ?? []
+  await context.write({
+    type: 'published',
+    task: plan.task,
+    partition: plan.partition,
+    scope: publication.scope,
+    number: publication.number,
+    dryRun: context.dryRun,
+    files: keptFiles(plan, publication),
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    counts: publication.counts,
+  })
+}
+
+/** In a dry run nothing is written, and the number of files is what it would be. */
+function keptFiles(plan: Plan, publication: CommitRecord): number {
+  const output = plan.outputs.find(({ name }) => name === plan.publish.balance.rowsOut)
+  if (output !== undefined) return Math.min(output.fileCount, publication.counts.rowsOut)
+  return publication.partitions.find(({ location }) => location === plan.publish.scope)?.files.length ?? 0
+}

@@ -1,0 +1,87 @@
+/** One run of a pipeline at a time on one root. */
+import { hasCode, MillraceError } from '../errors.ts'
+import type { ProcessIdentity } from '../events.ts'
+import type { Store } from '../types.ts'
+import { latestNumbered, listNumbers, numberedPath } from './numbered.ts'
+import { isAlive, thisProcess } from './process.ts'
+
+type LockFile = { run: string; process: ProcessIdentity; heartbeatAt: string; isReleased: boolean }
+
+export type Lock = { release(): Promise<void> }
+
+const heartbeatEveryMs = 10_000
+const heartbeatMissedMs = 60_000 // six heartbeats: then a holder on another machine counts as dead
+const lookAgainMs = 200
+
+/**
+ * Takes the lock of a pipeline for a run, waiting up to `waitMs` for its holder. The lock of a process that is gone is
+ * taken over. Throws `locked` naming the holder's run, `cancelled` when the signal fires.
+ */
+export async function takeLock(
+  store: Store,
+  pipeline: string,
+  run: string,
+  options: { waitMs: number; signal: AbortSignal; onWait?: (holder: string) => void },
+): Promise<Lock> {
+  const folder = `_millrace/locks/${pipeline}`
+  const until = Date.now() + options.waitMs
+  let isTold = false
+  for (;;) {
+    if (options.signal.aborted) throw new MillraceError('cancelled', 'stopped while waiting for the lock')
+    const latest = await latestNumbered<LockFile>(store, folder)
+    if (latest === null || isFree(latest.value)) {
+      const number = (latest?.number ?? 0) + 1
+      if (await tryTake(store, folder, number, run)) return hold(store, folder, number, run)
+      continue
+    }
+    if (Date.now() >= until) throw heldBy(pipeline, latest.value, options.waitMs)
+    if (!isTold) options.onWait?.(latest.value.run)
+    isTold = true
+    await new Promise((resolve) => setTimeout(resolve, lookAgainMs))
+  }
+}
+
+function isFree(lock: LockFile): boolean {
+  if (lock.isReleased) return true
+  return !(isAlive(lock.process) ?? Date.now() - Date.parse(lock.heartbeatAt) < heartbeatMissedMs)
+}
+
+function heldBy(pipeline: string, { run, process }: LockFile, waitMs: number): MillraceError {
+  return new MillraceError(
+    'locked',
+    `pipeline ${pipeline} is being run by ${run} (process ${process.pid} on ${process.host}); waited ${Math.round(waitMs / 1000)} s. Wait for it, or pass a longer --wait`,
+  )
+}
+
+async function tryTake(store: Store, folder: string, number: number, run: string): Promise<boolean> {
+  try {
+    await store.createExclusive(numberedPath(folder, number), content(run, false))
+    return true
+  } catch (error) {
+    if (hasCode(error, 'exists')) return false
+    throw error
+  }
+}
+
+function content(run: string, isReleased: boolean): string {
+  const lock: LockFile = { run, process: thisProcess(), heartbeatAt: new Date().toISOString(), isReleased }
+  return `${JSON.stringify(lock)}\n`
+}
+
+/**
+ * The released file stays: were the numbers to start anew, someone who saw the old ones could take a lock that is held.
+ */
+async function hold(store: Store, folder: string, number: number, run: string): Promise<Lock> {
+  for (const older of await listNumbers(store, folder)) {
+    if (older < number) await store.remove(numberedPath(folder, older))
+  }
+  const path = numberedPath(folder, number)
+  const timer = setInterval(() => void store.replace(path, content(run, false)).catch(() => {}), heartbeatEveryMs)
+  timer.unref()
+  return {
+    release: async () => {
+      clearInterval(timer)
+      await store.replace(path, content(run, true))
+    },
+  }
+}

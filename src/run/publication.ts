@@ -1,0 +1,148 @@
+/** Makes of a plan and what an engine staged the record that publishes it, and checks the balance first. */
+import { MillraceError } from '../errors.ts'
+import type {
+  CommitCounts,
+  CommitRecord,
+  Plan,
+  PublishedPartition,
+  PublishMove,
+  PublishStep,
+  Staged,
+  StagedFile,
+  Store,
+} from '../types.ts'
+
+export type PublicationContext = {
+  store: Store
+  run: string
+  attempt: number
+  staging: string
+  previous: CommitRecord | null
+  dryRun: boolean
+}
+
+/**
+ * Gives the commit record of a plan whose outputs are staged; the staged files are durable then.
+ * Throws `balance` when rows in are not rows out, `conflict` when another commit was made since the plan.
+ */
+export async function publicationOf(plan: Plan, staged: Staged, context: PublicationContext): Promise<CommitRecord> {
+  const { previous, staging, store } = context
+  if ((previous?.number ?? 0) !== plan.publish.after) {
+    throw new MillraceError(
+      'conflict',
+      `${plan.publish.scope}  was changed by run ${previous?.run} since this run planned. Run again`,
+    )
+  }
+  const counts = countsOf(plan, staged)
+  checkBalance(plan, staged, counts, context.dryRun)
+  if (!context.dryRun) for (const file of staged.files) await store.sync(`${staging}/${file.path}`)
+  const list = await stageUnreadable(plan, context)
+  const kept = plan.outputs.find(({ name }) => name === plan.publish.balance.rowsOut)
+  return {
+    commitVersion: 1,
+    scope: plan.publish.scope,
+    number: plan.publish.after + 1,
+    run: context.run,
+    pipeline: plan.pipeline,
+    task: plan.task,
+    committedAt: new Date().toISOString(),
+    staging,
+    moves: [...plan.publish.steps.flatMap((step) => moves(step, staged, staging)), ...list],
+    partitions: partitions(plan, staged, previous),
+    bookmark: plan.publish.bookmark,
+    codec: kept?.codec ?? previous?.codec ?? 'snappy',
+    fileCount: kept?.fileCount ?? previous?.fileCount ?? 0,
+    counts,
+  }
+}
+
+/** Rows in come from the footers of the listed files, rows out from those of the files written. */
+function countsOf(plan: Plan, staged: Staged): CommitCounts {
+  const rowsOf = (input: string): number =>
+    plan.inputs.find(({ name }) => name === input)?.files.reduce((sum, { rows }) => sum + rows, 0) ?? 0
+  const { balance, unreadable } = plan.publish
+  const duplicates = Object.values(staged.superseded).reduce((sum, count) => sum + count, 0)
+  return {
+    rowsIn: rowsOf(balance.rowsIn),
+    rowsStanding: rowsOf(balance.rowsStanding),
+    rowsOut: staged.rows[balance.rowsOut] ?? 0,
+    duplicates,
+    quarantined: staged.rows[balance.quarantined] ?? 0,
+    filesUnreadable: unreadable?.files.length ?? 0,
+  }
+}
+
+function checkBalance(plan: Plan, staged: Staged, counts: CommitCounts, dryRun: boolean): void {
+  const { rowsIn, rowsStanding, rowsOut, duplicates, quarantined } = counts
+  const sides = `${rowsIn} new + ${rowsStanding} standing ≠ ${rowsOut} out + ${duplicates} duplicates + ${quarantined} quarantined`
+  if (rowsIn + rowsStanding !== rowsOut + duplicates + quarantined) {
+    throw new MillraceError('balance', `${plan.publish.scope}  rows do not balance: ${sides}. Nothing was published`)
+  }
+  if (dryRun) return
+  for (const [output, rows] of Object.entries(staged.rows)) {
+    const written = staged.files.filter((file) => file.output === output).reduce((sum, file) => sum + file.rows, 0)
+    if (written !== rows) {
+      throw new MillraceError(
+        'balance',
+        `${plan.publish.scope}  ${output} has ${rows} rows, but its files have ${written}. Nothing was published`,
+      )
+    }
+  }
+}
+
+function moves(step: PublishStep, staged: Staged, staging: string): PublishMove[] {
+  const files = staged.files.filter(({ output }) => output === step.output)
+  if (step.mode === 'append') {
+    return files.map(({ path }) => ({
+      kind: 'add-file',
+      staged: `${staging}/${path}`,
+      target: `${step.target}/${nameOf(path)}`,
+    }))
+  }
+  const folder = files.length === 0 ? null : `${staging}/${step.output}`
+  return [{ kind: 'replace-folder', staged: folder, target: step.target, trash: `${staging}/trash/${step.output}` }]
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Unreadable files are listed one a line, as JSON: path, bytes, sha256, reason, run. */
+async function stageUnreadable(
+  plan: Plan,
+  { store, run, attempt, staging, dryRun }: PublicationContext,
+): Promise<PublishMove[]> {
+  const { unreadable } = plan.publish
+  if (unreadable === null || dryRun) return []
+  const name = `files-${run}${attempt === 1 ? '' : `-${attempt}`}.jsonl`
+  const lines = unreadable.files.map((file) => `${JSON.stringify({ ...file, run })}\n`)
+  await store.replace(`${staging}/unreadable/${name}`, lines.join(''))
+  return [{ kind: 'add-file', staged: `${staging}/unreadable/${name}`, target: `${unreadable.target}/${name}` }]
+}
+
+/** The partitions as they are after the commit: replaced, added to, or as the commit before left them. */
+function partitions(plan: Plan, staged: Staged, previous: CommitRecord | null): PublishedPartition[] {
+  const { steps } = plan.publish
+  const untouched = (previous?.partitions ?? []).filter(
+    ({ location }) => !steps.some(({ target }) => target === location),
+  )
+  const published = steps.map((step): PublishedPartition => {
+    const before =
+      step.mode === 'append' ? previous?.partitions.find(({ location }) => location === step.target) : undefined
+    return {
+      table: step.table,
+      columns: step.columns,
+      partition: step.partition,
+      location: step.target,
+      files: [
+        ...(before?.files ?? []),
+        ...staged.files.filter(({ output }) => output === step.output).map(publishedFile),
+      ],
+    }
+  })
+  return [...untouched, ...published]
+}
+
+function publishedFile({ path, rows, bytes }: StagedFile): { name: string; rows: number; bytes: number } {
+  return { name: nameOf(path), rows, bytes }
+}

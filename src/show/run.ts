@@ -1,0 +1,123 @@
+/** A run as text. */
+import type { PartitionState, RunEvent, RunState } from '../events.ts'
+import type { CommitCounts } from '../types.ts'
+import { bytes, count, duration, plural, table } from './text.ts'
+
+/** The line an event gives while the run goes on; null for events that say nothing new to a person. */
+export function eventLine(event: RunEvent): string | null {
+  switch (event.type) {
+    case 'run-started':
+      return `run ${event.run}${event.attempt > 1 ? `, attempt ${event.attempt}` : ''}${event.dryRun ? ', dry run: nothing is written' : ''}`
+    case 'recovered':
+      return `mended: ${event.message}`
+    case 'task-planned': {
+      const standing =
+        event.standingFiles === 0
+          ? ''
+          : `, with ${plural(event.standingFiles, 'standing file')} (${plural(event.standingRows, 'row')})`
+      return `${event.task}  ${event.partition}: ${plural(event.files, 'new file')}, ${plural(event.rows, 'row')}, ${bytes(event.bytes)}${standing}`
+    }
+    case 'published':
+      return `${event.task}  ${event.partition}: ${event.dryRun ? 'would publish' : 'published'} ${countsText(event.counts)} in ${plural(event.files, 'file')}`
+    case 'unchanged':
+      return `${event.task}  ${event.partition}: no new files (${count(event.consumed)} consumed before); nothing changed`
+    case 'task-finished':
+      return `${event.task}  done in ${duration(event.seconds)}`
+    case 'task-failed':
+      return `${event.task}  failed: ${event.error}`
+    case 'warning':
+      return `warning: ${event.message}`
+    case 'task-retried':
+      return `${event.task}  tries again in ${duration(event.delayMs / 1000)}: ${event.error}`
+    case 'alert-sent':
+      return event.error === null ? null : `warning: the alert was not sent by ${event.notifier}: ${event.error}`
+    default:
+      return null
+  }
+}
+
+function countsText(counts: CommitCounts): string {
+  const standing = counts.rowsStanding === 0 ? '' : ` + ${count(counts.rowsStanding)} standing`
+  return `${count(counts.rowsIn)} new${standing} = ${count(counts.rowsOut)} rows + ${count(counts.duplicates)} duplicates + ${count(counts.quarantined)} quarantined`
+}
+
+/** The line that log queries look for: `METRICS: name=value, …`. */
+export function metricsLine(metrics: Record<string, number>): string {
+  const pairs = Object.entries(metrics).map(
+    ([name, value]) => `${name}=${name === 'duration_seconds' ? value.toFixed(2) : value}`,
+  )
+  return `METRICS: ${pairs.join(', ')}`
+}
+
+/** What there is to know of one run. */
+export function runText(run: RunState): string {
+  const parts = [
+    `run       ${run.run}`,
+    `pipeline  ${run.pipeline}${run.dryRun ? ' (dry run)' : ''}, engine ${run.engine}, env ${run.env}`,
+    `status    ${run.status}${run.attempts > 1 ? ` at attempt ${run.attempts}` : ''}`,
+    `started   ${run.startedAt}${run.seconds === null ? '' : `, took ${duration(run.seconds)}`}`,
+    `params    ${Object.entries(run.params)
+      .map(([name, value]) => `${name}=${String(value)}`)
+      .join(' ')}`,
+  ]
+  if (run.error !== null) parts.push(`error     ${run.error}`)
+  for (const warning of run.warnings) parts.push(`warning   ${warning}`)
+  for (const task of run.tasks) {
+    parts.push('', `task ${task.name}: ${task.status}${task.seconds === null ? '' : ` in ${duration(task.seconds)}`}`)
+    if (task.error !== null) parts.push(`  ${task.error}`)
+    if (task.partitions.length > 0) parts.push(indent(partitionsTable(task.partitions)))
+    const checks = task.partitions.flatMap(({ partition, checks }) =>
+      Object.entries(checks).map(([name, value]) => [partition, name, value]),
+    )
+    if (checks.length > 0) parts.push('', indent(table(['partition', 'check', 'rows'], checks)))
+  }
+  if (Object.keys(run.metrics).length > 0) parts.push('', metricsLine(run.metrics))
+  return parts.join('\n')
+}
+
+function partitionsTable(partitions: PartitionState[]): string {
+  const head = [
+    'partition',
+    'outcome',
+    'files read',
+    'rows in',
+    'standing',
+    'rows out',
+    'duplicates',
+    'quarantined',
+    'files',
+  ]
+  return table(
+    head,
+    partitions.map(({ partition, outcome, files, rows, counts, outputFiles }) => [
+      partition,
+      outcome,
+      files,
+      counts?.rowsIn ?? rows,
+      counts?.rowsStanding ?? 0,
+      counts?.rowsOut ?? 0,
+      counts?.duplicates ?? 0,
+      counts?.quarantined ?? 0,
+      outputFiles,
+    ]),
+  )
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '  ')
+}
+
+/** All runs, one a line. */
+export function runsText(runs: readonly RunState[]): string {
+  if (runs.length === 0) return 'no runs yet'
+  return table(
+    ['run', 'status', 'started', 'seconds', 'attempts'],
+    runs.map(({ run, status, startedAt, seconds, attempts }) => [
+      run,
+      status,
+      startedAt,
+      seconds === null ? '' : seconds.toFixed(1),
+      attempts,
+    ]),
+  )
+}

@@ -1,0 +1,20 @@
+/** Sends alerts as JSON to a URL. */
+import type { Notifier } from '../types.ts'
+
+const timeoutMs = 10_000 // an alert must not hold up a run's end
+
+/** A notifier that POSTs `{pipeline, run, status, messages}`. The URL is a secret: it is never shown. */
+export default function webhook(url: string): Notifier {
+  return {
+    name: 'webhook',
+    notify: async (alert) => {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(alert),
+        signal: AbortSignal.timeout(timeoutMs),
+      })
+      if (!response.ok) throw new Error(`the webhook answered ${response.status} ${response.statusText}`)
+    },
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * The nouns of Millrace, as plain values. Nothing here does anything; every step and shelf speaks in these types.
+ */
+
+/** A value that survives JSON. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+/**
+ * A column and its type in Hive's spelling: `string`, `boolean`, `tinyint`, `smallint`, `int`, `bigint`, `float`,
+ * `double`, `decimal(p,s)`, `date`, `timestamp` (no zone, UTC by agreement), `timestamptz`, `time`, `binary`,
+ * `array<…>`, `map<…,…>`, `struct<name:type,…>`.
+ */
+export type Column = { name: string; type: string }
+
+/** Parquet compression codecs that can be written. */
+export const codecs = ['snappy', 'gzip', 'zstd', 'lz4_raw', 'uncompressed'] as const
+export type Codec = (typeof codecs)[number]
+
+/** What identifies the content of a file. `path` is relative to the root, with `/`; `sha256` is base64url. */
+export type FileIdentity = { path: string; bytes: number; sha256: string }
+
+/** A data file that was looked into: `rows` and `columns` come from its footer. */
+export type DataFile = FileIdentity & { rows: number; columns: Column[] }
+
+/** A file that cannot be read as what it should be, and why. */
+export type UnreadableFile = FileIdentity & { reason: string }
+
+// ---------------------------------------------------------------------------------------------------------- the Plan
+
+/**
+ * Files read as one relation. The relation has exactly `columns`, in that order: a file's column is matched by name
+ * without regard to case and widened to the type given, a missing one is null. `schemas` are the distinct physical
+ * schemas of the files; every file names its own by index.
+ * With `lineage` the relation has one more column, `_file` (int): the position in `files` of the row's file; and a
+ * relation `<name>_files` (`file_number` int, `path` string) is there beside it.
+ */
+export type PlanInput = {
+  name: string
+  columns: Column[]
+  lineage: boolean
+  schemas: Column[][]
+  files: PlanInputFile[]
+}
+export type PlanInputFile = FileIdentity & { rows: number; schema: number }
+
+/** A named query in the portable SQL subset over inputs and earlier views. `once`: it is read more than once. */
+export type SqlView = { name: string; sql: string; once: boolean }
+
+/**
+ * The greatest row of every key: of the rows of `from` (a view with `once`) for which `where` holds, those that are
+ * first in their `key` by `orderBy` (expressions, each descending with nulls last). Has the columns `columns`.
+ */
+export type NewestView = {
+  name: string
+  columns: string[]
+  newest: { from: string; where: string; key: string[]; orderBy: string[] }
+}
+export type PlanView = SqlView | NewestView
+
+/** A query with exactly one row of numbers; each column is a metric of that name. */
+export type PlanMetrics = { name: string; sql: string }
+
+/**
+ * A view written as Parquet into the staging folder `<staging>/<name>/`. `fileCount` n: exactly n files whose row counts
+ * differ by at most one, fewer only when there are fewer rows; no rows, no file.
+ */
+export type PlanOutput = { name: string; view: string; columns: Column[]; codec: Codec; fileCount: number }
+
+/** Where a staged output goes once the run is decided. `replace`: the folder then holds nothing else. */
+export type PublishStep = {
+  output: string
+  target: string
+  mode: 'replace' | 'append'
+  table: TableName
+  partition: PartitionValue[]
+  columns: Column[]
+}
+export type TableName = { database: string; table: string }
+export type PartitionValue = { column: string; value: string }
+
+/**
+ * The balance that must hold before anything is published, by the names of inputs and outputs:
+ * rows of `rowsIn` + rows of `rowsStanding` = rows of `rowsOut` + rows superseded + rows of `quarantined`.
+ */
+export type Balance = { rowsIn: string; rowsStanding: string; rowsOut: string; quarantined: string }
+
+/**
+ * What Millrace does with the staged outputs after the engine is done. The commit is numbered within `scope`;
+ * `after` is the number of the commit the plan was made from, 0 for none. `bookmark` is whole: every file consumed so
+ * far and by this plan.
+ */
+export type Publication = {
+  scope: string
+  after: number
+  steps: PublishStep[]
+  balance: Balance
+  bookmark: FileIdentity[]
+  unreadable: { target: string; files: UnreadableFile[] } | null
+}
+
+/** The data work of one task for one partition: engine-neutral, serialisable, complete. */
+export type Plan = {
+  planVersion: 1
+  pipeline: string
+  task: string
+  partition: string
+  inputs: PlanInput[]
+  views: PlanView[]
+  metrics: PlanMetrics[]
+  outputs: PlanOutput[]
+  publish: Publication
+}
+
+// -------------------------------------------------------------------------------------------------------- the engine
+
+/** A file an engine wrote; `path` is relative to the staging folder. */
+export type StagedFile = { output: string; path: string; rows: number; bytes: number }
+
+/**
+ * What an engine made of a plan. `superseded` counts, for each `newest` view, the rows that were not the greatest of
+ * their key; `rows` counts the rows of each output, also in a dry run, when no file is written.
+ */
+export type Staged = {
+  files: StagedFile[]
+  rows: Record<string, number>
+  superseded: Record<string, number>
+  metrics: Record<string, Record<string, number>>
+}
+
+export type Progress = { phase: string; percent: number }
+
+export type EngineContext = {
+  /** The storage root, an absolute folder. Inputs are resolved below it. */
+  root: string
+  /** Absolute folder that takes one folder for each output; null in a dry run: count, write nothing. */
+  staging: string | null
+  /** What every file name ends with before `.parquet`, so that names are never used twice. */
+  fileSuffix: string
+  /** Absolute folder for what does not fit in memory. */
+  spill: string
+  memoryBytes: number
+  threads: number
+  signal: AbortSignal
+  onProgress: (progress: Progress) => void
+}
+
+/**
+ * Executes plans. Reads what is listed and stages what the plan names; publishes nothing. Throws `input-unreadable`
+ * when a listed file cannot be read, with `probe` to find out which.
+ */
+export type Engine = {
+  name: string
+  execute(plan: Plan, context: EngineContext): Promise<Staged>
+  /** Reads every value of each file alone and says which fail. */
+  probe(files: PlanInputFile[], context: EngineContext): Promise<{ path: string; reason: string }[]>
+}
+
+// --------------------------------------------------------------------------------------------------------- the store
+
+export type StoreEntry = { path: string; bytes: number }
+
+/** Bytes below one root. Paths are relative to it, with `/`; a path that would leave the root is an error. */
+export type Store = {
+  /** How a person knows the root. */
+  root: string
+  /** The absolute path of a relative one. */
+  locate(path: string): string
+  kind(path: string): Promise<'file' | 'folder' | 'missing'>
+  /** Files and folders directly below a folder, in order of their names; empty when it is missing. */
+  list(path: string): Promise<{ files: StoreEntry[]; folders: string[] }>
+  read(path: string): Promise<Uint8Array>
+  /** Bytes `start` to `end` (exclusive) of a file. */
+  readRange(path: string, start: number, end: number): Promise<Uint8Array>
+  readText(path: string): Promise<string>
+  /** Creates a file with all of its content or throws `exists`; durable when it returns. */
+  createExclusive(path: string, content: string): Promise<void>
+  /** Replaces a file with all of its content; a reader sees the old or the new. */
+  replace(path: string, content: string): Promise<void>
+  /** Adds text to the end of a file that has one writer; made when missing. */
+  append(path: string, text: string): Promise<void>
+  /** Moves a file or a folder; the target must not exist, its parent is made. */
+  move(from: string, to: string): Promise<void>
+  remove(path: string): Promise<void>
+  makeFolder(path: string): Promise<void>
+  /** Makes what was written to a file by others durable. */
+  sync(path: string): Promise<void>
+}
+
+// -------------------------------------------------------------------------------------------------------- the commit
+
+/** A file of a published partition. */
+export type PublishedFile = { name: string; rows: number; bytes: number }
+
+/** One partition of one table as a commit leaves it. */
+export type PublishedPartition = {
+  table: TableName
+  columns: Column[]
+  partition: PartitionValue[]
+  location: string
+  files: PublishedFile[]
+}
+
+/** A move that publishing makes: a staged folder for a whole folder, or one staged file into a folder. */
+export type PublishMove =
+  | { kind: 'replace-folder'; staged: string | null; target: string; trash: string }
+  | { kind: 'add-file'; staged: string; target: string }
+
+/**
+ * One publication, whole: the file is the decision. What follows from it (`moves`, clean-up of `staging`) is done by
+ * whoever comes next, as often as it takes. `bookmark` lists every source file that `partitions` already contain.
+ */
+export type CommitRecord = {
+  commitVersion: 1
+  scope: string
+  number: number
+  run: string
+  pipeline: string
+  task: string
+  committedAt: string
+  staging: string
+  moves: PublishMove[]
+  partitions: PublishedPartition[]
+  bookmark: FileIdentity[]
+  codec: Codec
+  fileCount: number
+  counts: CommitCounts
+}
+
+/** Row counts of one publication; `rowsIn + rowsStanding = rowsOut + duplicates + quarantined`. */
+export type CommitCounts = {
+  rowsIn: number
+  rowsStanding: number
+  rowsOut: number
+  duplicates: number
+  quarantined: number
+  filesUnreadable: number
+}
+
+// --------------------------------------------------------------------------------------------------------- the alert
+
+export type Alert = { pipeline: string; run: string; status: string; messages: string[] }
+
+/** Sends an alert somewhere; a failure to send is reported, it never fails a run. */
+export type Notifier = { name: string; notify(alert: Alert): Promise<void> }
