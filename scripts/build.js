@@ -1,15 +1,24 @@
-// Compiles src/ and systems/ to dist/ and puts beside them what is read at run time.
+// Compiles src/ and systems/ to dist/ and puts beside them what is read at run time. Files are overwritten in place, so
+// that a command that is running meanwhile goes on; what no source stands for any more is removed at the end.
 import { spawnSync } from 'node:child_process'
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const compiler = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url))
-rmSync(`${root}dist`, { recursive: true, force: true })
+const compiler = `${root}node_modules/typescript/bin/tsc`
+const startedMs = Date.now() - 2000 // file systems keep times no finer than two seconds
 for (const project of ['tsconfig.build.json', 'tsconfig.systems.json']) {
   const { status } = spawnSync(process.execPath, [compiler, '-p', `${root}${project}`], { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }
-const isAsset = (file) => !file.endsWith('.ts')
+const isAsset = (file) => !file.endsWith('.ts') && !file.includes('__pycache__')
 cpSync(`${root}src/engines`, `${root}dist/engines`, { recursive: true, filter: isAsset })
 cpSync(`${root}systems`, `${root}dist/systems`, { recursive: true, filter: isAsset })
+for (const file of readdirSync(`${root}dist`, { recursive: true })) {
+  const path = `${root}dist/${file}`
+  const stat = statSync(path)
+  const source = [`${root}src/${file}`, `${root}${file}`].some((candidate) => existsSync(candidate))
+  if (stat.isFile() && stat.mtimeMs < startedMs && !source) rmSync(path)
+}
+const now = new Date()
+utimesSync(`${root}dist`, now, now)

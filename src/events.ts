@@ -99,6 +99,8 @@ export type RunState = {
   process: ProcessIdentity
   tasks: TaskState[]
   warnings: string[]
+  /** What killed runs had left and this one finished or removed. */
+  mended: string[]
   metrics: Record<string, number>
   error: string | null
 }
@@ -131,6 +133,7 @@ function started(previous: RunState | null, event: RunEvent & { type: 'run-start
     // A new attempt goes on from the tasks that are finished.
     tasks: previous?.tasks.filter(({ status }) => status === 'succeeded') ?? [],
     warnings: previous?.warnings ?? [],
+    mended: previous?.mended ?? [],
     metrics: {},
     error: null,
   }
@@ -157,6 +160,8 @@ function apply(state: RunState, event: RunEvent): void {
       if (task !== undefined) Object.assign(task, { status: 'failed', error: event.error })
       break
     case 'recovered':
+      state.mended.push(event.message)
+      break
     case 'warning':
       if (!state.warnings.includes(event.message)) state.warnings.push(event.message)
       break

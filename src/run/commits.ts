@@ -3,8 +3,10 @@
  * forward by whoever comes next, never back. What was staged without a record is removed.
  */
 import { MillraceError } from '../errors.ts'
+import { draftsFolder } from '../stores/folder.ts'
 import type { CommitRecord, PublishedPartition, PublishMove, Store } from '../types.ts'
 import { latestNumbered, listNumbers, numberedPath } from './numbered.ts'
+import { isAlive } from './process.ts'
 
 const commitsFolder = '_millrace/commits'
 const stagingFolder = '_millrace/staging'
@@ -98,7 +100,17 @@ export async function recover(store: Store, pipeline: string): Promise<string[]>
     }
     await store.remove(`${home}/${run}`)
   }
+  await removeDrafts(store)
   return done
+}
+
+/** Half-written files of processes that are gone; none of them ever had a name that counts. */
+async function removeDrafts(store: Store): Promise<void> {
+  for (const { path } of (await store.list(draftsFolder)).files) {
+    const [, pid, host] = /\/(\d+)\.[0-9a-f]+@(.*)$/.exec(path) ?? []
+    if (pid !== undefined && isAlive({ pid: Number(pid), host: host ?? '', started: '' }) === false)
+      await store.remove(path)
+  }
 }
 
 /** The pipelines that have something staged. */

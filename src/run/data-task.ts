@@ -23,6 +23,8 @@ export type TaskContext = {
   signal: AbortSignal
   write: (event: Event) => Promise<unknown>
   onProgress: (progress: Progress) => void
+  /** Sees each plan just before it is executed. */
+  onPlan: (plan: Plan) => void
 }
 
 /** What a task did, summed over its partitions. */
@@ -36,7 +38,7 @@ export type TaskResult = {
 /** Plans a task as it would run now; nothing is written. */
 export async function planTask(
   task: ConsolidateTask,
-  context: Omit<TaskContext, 'engine' | 'run' | 'attempt'>,
+  context: Omit<TaskContext, 'engine' | 'run' | 'attempt' | 'onPlan'>,
 ): Promise<Planned[]> {
   const survey = await surveyConsolidate(task, {
     store: context.store,
@@ -100,7 +102,8 @@ async function runPlan(
   }
 }
 
-async function announce(plan: Plan, name: string, { store, run, dryRun, write }: TaskContext): Promise<void> {
+async function announce(plan: Plan, name: string, { store, run, dryRun, write, onPlan }: TaskContext): Promise<void> {
+  onPlan(plan)
   const path = dryRun ? null : `${runPath(run)}/plans/${name}.json`
   if (path !== null) await store.replace(path, `${JSON.stringify(plan)}\n`)
   const { balance } = plan.publish

@@ -5,7 +5,7 @@ import type { Pipeline, Task } from '../define/pipeline.ts'
 import { didYouMean, MillraceError, messageOf } from '../errors.ts'
 import { type Event, foldRun, type RunEvent, type RunState } from '../events.ts'
 import { compileStateMachine } from '../plan/state-machine.ts'
-import type { Alert, Engine, Json, Notifier, Progress, Store } from '../types.ts'
+import type { Alert, Engine, Json, Notifier, Plan, Progress, Store } from '../types.ts'
 import { checkStateMachine } from './asl/check.ts'
 import { interpret } from './asl/interpret.ts'
 import { recover } from './commits.ts'
@@ -33,6 +33,7 @@ export type RunOptions = {
   now: Date
   onEvent: (event: RunEvent) => void
   onProgress: (task: string, progress: Progress) => void
+  onPlan: (plan: Plan) => void
   onWait: (holder: string) => void
 }
 
@@ -93,6 +94,8 @@ async function attemptRun(
     await runAttempt({ ...options, run, attempt, params, tasks, events, write: log.write })
     return foldRun(events) as RunState
   } finally {
+    // What this attempt left staged: dropped, or finished where it was decided. What fails here the next command does.
+    if (lock !== null) await recover(store, pipeline.name).catch(() => {})
     // Where the release cannot be written (a full disk), the lock is free as soon as this process has ended.
     await lock?.release().catch(() => {})
   }

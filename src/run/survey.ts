@@ -37,10 +37,18 @@ export async function surveyConsolidate(task: ConsolidateTask, context: SurveyCo
   return { source, landedDays, days }
 }
 
-async function sourcePath({ from }: ConsolidateTask, { store, external }: SurveyContext): Promise<string> {
+async function sourcePath({ from, to }: ConsolidateTask, { store, external }: SurveyContext): Promise<string> {
   if (from.table === undefined) return from.path
   const located = locateTable(from.table, external, readCatalog(await latestCommits(store)))
-  return located === undefined ? from.path : dataPath(located)
+  if (located === undefined) return from.path
+  const path = dataPath(located)
+  if (`${path}/`.startsWith(`${to.path}/`) || `${to.path}/`.startsWith(`${path}/`)) {
+    throw new MillraceError(
+      'usage',
+      `output path ${to.path} overlaps the source table at ${path}, which is only read. Choose another output path`,
+    )
+  }
+  return path
 }
 
 async function surveyDay(

@@ -24,7 +24,7 @@ export function eventLine(event: RunEvent): string | null {
     case 'task-finished':
       return `${event.task}  done in ${duration(event.seconds)}`
     case 'task-failed':
-      return `${event.task}  failed: ${event.error}`
+      return `${event.task}  failed`
     case 'warning':
       return `warning: ${event.message}`
     case 'task-retried':
@@ -61,6 +61,7 @@ export function runText(run: RunState): string {
       .join(' ')}`,
   ]
   if (run.error !== null) parts.push(`error     ${run.error}`)
+  for (const sentence of run.mended) parts.push(`mended    ${sentence}`)
   for (const warning of run.warnings) parts.push(`warning   ${warning}`)
   for (const task of run.tasks) {
     parts.push('', `task ${task.name}: ${task.status}${task.seconds === null ? '' : ` in ${duration(task.seconds)}`}`)

@@ -1,9 +1,13 @@
 /** A store in a folder of the local file system. */
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
+import { hostname } from 'node:os'
 import * as path from 'node:path'
 import { hasCode, MillraceError, messageOf, systemCode } from '../errors.ts'
 import type { Store, StoreEntry } from '../types.ts'
+
+/** Where a file is written before it appears under its name: `<process>.<random>@<host>`. */
+export const draftsFolder = '_millrace/drafts'
 
 /** Opens a folder as a storage root; it is made on first writing. */
 export default function folderStore(root: string): Store {
@@ -18,11 +22,12 @@ export default function folderStore(root: string): Store {
     read: async (relative) => guard(relative, () => fs.readFileSync(locate(relative))),
     readRange: async (relative, start, end) => guard(relative, () => readRange(locate(relative), start, end)),
     readText: async (relative) => guard(relative, () => fs.readFileSync(locate(relative), 'utf8')),
-    createExclusive: async (relative, content) => guard(relative, () => createExclusive(locate(relative), content)),
+    createExclusive: async (relative, content) =>
+      guard(relative, () => createExclusive(absolute, locate(relative), content)),
     replace: async (relative, content) =>
       guard(relative, () => {
         const target = locate(relative)
-        const draft = writeDraft(target, content)
+        const draft = writeDraft(absolute, target, content)
         fs.renameSync(draft, target)
         syncFolder(path.dirname(target))
       }),
@@ -95,9 +100,9 @@ function appendText(absolute: string, text: string): void {
   }
 }
 
-/** A draft beside the target and a hard link: the name appears at once with all of the content, or not at all. */
-function createExclusive(target: string, content: string): void {
-  const draft = writeDraft(target, content)
+/** A draft and a hard link: the name appears at once with all of the content, or not at all. */
+function createExclusive(root: string, target: string, content: string): void {
+  const draft = writeDraft(root, target, content)
   try {
     fs.linkSync(draft, target)
   } catch (error) {
@@ -109,9 +114,11 @@ function createExclusive(target: string, content: string): void {
   syncFolder(path.dirname(target))
 }
 
-function writeDraft(target: string, content: string): string {
+/** Drafts of all files lie in one folder, named after their writer, so that those of a killed one are found. */
+function writeDraft(root: string, target: string, content: string): string {
   fs.mkdirSync(path.dirname(target), { recursive: true })
-  const draft = path.join(path.dirname(target), `.${path.basename(target)}.${randomBytes(6).toString('hex')}.draft`)
+  fs.mkdirSync(path.join(root, draftsFolder), { recursive: true })
+  const draft = path.join(root, draftsFolder, `${process.pid}.${randomBytes(6).toString('hex')}@${hostname()}`)
   try {
     fs.writeFileSync(draft, content, { flag: 'wx', flush: true })
   } catch (error) {

@@ -6,8 +6,9 @@ import type { RunState } from '../../events.ts'
 import { type RunOptions, retryRun, startRun } from '../../run/run.ts'
 import { readRun, readRuns } from '../../run/run-log.ts'
 import { createDisplay, type Display, quietDisplay } from '../../show/live.ts'
+import { plannedText } from '../../show/plan.ts'
 import { metricsLine } from '../../show/run.ts'
-import type { Store } from '../../types.ts'
+import type { Plan, Store } from '../../types.ts'
 import {
   type Command,
   type CommandContext,
@@ -74,8 +75,8 @@ async function withOptions(
   retried: RunState | null,
   act: (options: RunOptions) => Promise<RunState>,
 ): Promise<number> {
-  const { environment, config, flags, isJson, isQuiet } = context
-  const { stdout, stderr, variables } = environment
+  const { environment, config, flags, isQuiet } = context
+  const { stderr, variables } = environment
   const display: Display = isQuiet
     ? quietDisplay
     : createDisplay({
@@ -83,6 +84,7 @@ async function withOptions(
         hasColor: stderr.isTTY === true && !variables.NO_COLOR,
         write: (text) => stderr.write(text),
       })
+  const plans: Plan[] = []
   const options: RunOptions = {
     store: await openStore(context, true),
     pipeline,
@@ -97,32 +99,35 @@ async function withOptions(
     version: environment.version,
     signal: environment.signal,
     now: environment.now(),
+    onPlan: (plan) => plans.push(plan),
     onEvent: display.event,
     onProgress: display.progress,
     onWait: (holder) => display.line(`waiting for run ${holder} to end`),
   }
   const state = await act(options).finally(display.end)
-  return conclude(state, { isJson, isQuiet, stdout, stderr })
+  return conclude(context, options.store.root, state, state.dryRun ? plans : [])
 }
 
 function conclude(
+  { environment, isJson, isQuiet }: CommandContext,
+  root: string,
   state: RunState,
-  {
-    isJson,
-    isQuiet,
-    stdout,
-    stderr,
-  }: Pick<CommandContext, 'isJson' | 'isQuiet'> & Pick<CommandContext['environment'], 'stdout' | 'stderr'>,
+  plans: Plan[],
 ): number {
+  const { stdout, stderr } = environment
   const isDone = state.status.startsWith('succeeded')
-  if (isJson) stdout.write(`${JSON.stringify(state)}\n`)
-  if (state.error !== null) stderr.write(`millrace: run ${state.run} ${state.status}: ${state.error}\n`)
-  else if (!isQuiet) stderr.write(`run ${state.run} ${state.status}\n`)
+  if (isJson) stdout.write(`${JSON.stringify(state.dryRun ? { ...state, plans } : state)}\n`)
+  else if (!isQuiet) for (const plan of plans) stdout.write(`${plannedText(plan.task, [{ kind: 'plan', plan }])}\n`)
+  if (!isQuiet) stderr.write(`run ${state.run} ${state.status}\n`)
   if (state.status === 'succeeded with warnings') {
     stderr.write(`ALERT ${state.pipeline} ${state.run}: ${state.warnings.join(' | ')}\n`)
   }
-  if (isDone && Object.keys(state.metrics).length > 0)
-    (isJson ? stderr : stdout).write(`${metricsLine(state.metrics)}\n`)
+  if (state.error !== null) stderr.write(`millrace: ${state.error}\n`)
+  if (isDone && Object.keys(state.metrics).length > 0) {
+    const output = isJson ? stderr : stdout
+    output.write(`${metricsLine(state.metrics)}\n`)
+  }
   if (isDone) return 0
+  if (!state.dryRun) stderr.write(`go on with: millrace retry ${state.run} --root ${root}\n`)
   return state.status === 'cancelled' ? 130 : 1
 }
