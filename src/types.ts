@@ -30,7 +30,7 @@ export type UnreadableFile = FileIdentity & { reason: string }
 /**
  * Files read as one relation. The relation has exactly `columns`, in that order: a file's column is matched by name
  * without regard to case and widened to the type given, a missing one is null. `schemas` are the distinct physical
- * schemas of the files; every file names its own by index.
+ * schemas of the files; every file names its own by index, and the files are listed in the order of that index.
  * With `lineage` the relation has one more column, `_file` (int): the position in `files` of the row's file; and a
  * relation `<name>_files` (`file_number` int, `path` string) is there beside it.
  */

@@ -201,7 +201,7 @@ function input(name: string, columns: Column[], files: DataFile[], lineage: bool
     numbers.set(key, number)
     return { ...identity(file), rows: file.rows, schema: number }
   })
-  return { name, columns, lineage, schemas, files: listed }
+  return { name, columns, lineage, schemas, files: listed.sort((a, b) => a.schema - b.schema) }
 }
 
 function views(task: ConsolidateTask, columns: Column[], target: string): PlanView[] {

@@ -1,6 +1,7 @@
 /** A plan's inputs and views as DuckDB relations. */
 
-import type { Column, NewestView, PlanInput, PlanInputFile } from '../../types.ts'
+import { assert } from '../../errors.ts'
+import type { Column, NewestView, PlanInput } from '../../types.ts'
 import { expandPortable, quoteName, quoteText } from '../portable.ts'
 import type { Session } from './session.ts'
 
@@ -44,20 +45,19 @@ export function fileList(paths: readonly string[]): string {
 
 /** Makes an input readable under its name, and its list of files when lineage is asked for. */
 export async function createInput(session: Session, input: PlanInput, locate: (path: string) => string): Promise<void> {
-  const groups = input.schemas.map((schema, index) => ({
-    schema,
-    files: input.files
-      .map((file, number) => ({ ...file, number }))
-      .filter((file) => file.schema === index && file.rows > 0),
-  }))
   if (input.lineage) await createFileTable(session, input)
   const selects: string[] = []
-  for (const [index, { schema, files }] of groups.entries()) {
+  let first = 0
+  for (const [index, schema] of input.schemas.entries()) {
+    const files = input.files.filter((file) => file.schema === index)
     if (files.length === 0) continue
+    assert(input.files[first]?.schema === index, `the files of ${input.name} are not in order of their schemas`)
     const columns = input.columns.map((column) => columnOf(column, schema))
-    if (input.lineage) columns.push(await fileNumber(session, `${input.name}_group_${index}`, files))
+    // DuckDB's file_index counts within one call of read_parquet.
+    if (input.lineage) columns.push(`CAST(file_index + ${first} AS INTEGER) AS "_file"`)
     const list = fileList(files.map((file) => locate(file.path)))
     selects.push(`SELECT ${columns.join(', ')} FROM read_parquet(${list}, hive_partitioning = false)`)
+    first += files.length
   }
   if (selects.length === 0) selects.push(emptyRelation(input))
   await session.run(`CREATE VIEW ${quoteName(input.name)} AS ${selects.join(' UNION ALL ')}`)
@@ -81,20 +81,6 @@ async function createFileTable(session: Session, input: PlanInput): Promise<void
   if (rows.length > 0) await session.run(`INSERT INTO ${table} VALUES ${rows.join(', ')}`)
 }
 
-/** The position in the plan's list of files; DuckDB's `file_index` counts within one call of read_parquet. */
-async function fileNumber(
-  session: Session,
-  name: string,
-  files: (PlanInputFile & { number: number })[],
-): Promise<string> {
-  const first = files[0]?.number ?? 0
-  const isRun = files.every((file, index) => file.number === first + index)
-  if (isRun) return `CAST(file_index + ${first} AS INTEGER) AS "_file"`
-  const macro = quoteName(`${name}_number`)
-  await session.run(`CREATE MACRO ${macro}(i) AS list_extract([${files.map((file) => file.number).join(', ')}], i)`)
-  return `CAST(${macro}(CAST(file_index + 1 AS BIGINT)) AS INTEGER) AS "_file"`
-}
-
 /**
  * The greatest row of every key. Most keys occur once, so only the keys that occur twice or more are sorted; what remains
  * is the row numbers to leave out. Gives the number of rows left out.
@@ -109,13 +95,17 @@ export async function createNewest(session: Session, view: NewestView): Promise<
   await session.run(`
     CREATE TABLE ${repeated} AS
       SELECT ${keys.join(', ')} FROM ${quoteName(from)} WHERE ${condition} GROUP BY ALL HAVING count(*) > 1`)
+  const [nulls] = await session.rows(
+    `SELECT count(*) AS n FROM ${repeated} WHERE ${keys.map((name) => `${name} IS NULL`).join(' OR ')}`,
+  )
+  // Equality lets the join filter the scan; without a NULL in the keys it means the same.
+  const equals = Number(nulls?.n) === 0 ? '=' : 'IS NOT DISTINCT FROM'
   await session.run(`
     CREATE TABLE ${superseded} AS SELECT row_id FROM (
       SELECT "$from".rowid AS row_id, row_number() OVER (PARTITION BY ${keys.map((name) => `"$from".${name}`).join(', ')} ORDER BY ${order}) AS place
-      FROM ${quoteName(from)} AS "$from"
-      WHERE (${condition}) AND EXISTS (
-        SELECT 1 FROM ${repeated} AS "$repeated"
-        WHERE ${keys.map((name) => `"$repeated".${name} IS NOT DISTINCT FROM "$from".${name}`).join(' AND ')})
+      FROM ${quoteName(from)} AS "$from" SEMI JOIN ${repeated} AS "$repeated"
+        ON ${keys.map((name) => `"$repeated".${name} ${equals} "$from".${name}`).join(' AND ')}
+      WHERE ${condition}
     ) WHERE place > 1 ORDER BY row_id`)
   await session.run(`
     CREATE VIEW ${quoteName(view.name)} AS
