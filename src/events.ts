@@ -49,6 +49,7 @@ export type Event =
   | { type: 'task-retried'; task: string; path: string; attempt: number; error: string; delayMs: number }
   | { type: 'task-failed'; task: string; path: string; error: string; code: string }
   | { type: 'task-finished'; task: string; path: string; output: Json; seconds: number }
+  | { type: 'state-exited'; path: string; output: Json; next: string | null }
   | { type: 'alert-sent'; notifier: string; error: string | null }
   | {
       type: 'run-finished'

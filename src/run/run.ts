@@ -8,6 +8,7 @@ import { compileStateMachine } from '../plan/state-machine.ts'
 import type { Alert, Engine, Json, Notifier, Plan, Progress, Store } from '../types.ts'
 import { checkStateMachine } from './asl/check.ts'
 import { interpret } from './asl/interpret.ts'
+import type { StateEvent } from './asl/types.ts'
 import { recover } from './commits.ts'
 import { runDataTask, type TaskContext, type TaskResult } from './data-task.ts'
 import { takeLock } from './lock.ts'
@@ -139,21 +140,22 @@ async function runAttempt(attempt: Attempt): Promise<void> {
 async function runStates(attempt: Attempt): Promise<void> {
   const { pipeline, tasks, params, run, env, now, signal, write } = attempt
   const definition = checkStateMachine(compileStateMachine(pipeline, tasks, env))
-  const finished = finishedTasks(attempt.events)
+  const exits = exitedStates(attempt.events)
   const failures = new Map<string, unknown>()
+  const writing: Promise<unknown>[] = []
   try {
     await interpret(definition, {
       input: params,
       execution: { id: run, name: run, startTime: now.toISOString() },
       stateMachineName: pipeline.name,
       signal,
-      recorded: (path) => finished.get(path),
-      on: () => {},
-      invoke: async ({ parameters, path }) => {
+      recorded: (path) => exits.get(path),
+      on: (event) => void writing.push(...logged(event).map(write)),
+      invoke: async ({ parameters, path, signal: stop }) => {
         const name = taskNamed(parameters)
         const task = tasks.find((candidate) => candidate.name === name) as Task
         try {
-          return await runTask(attempt, task, path)
+          return await runTask({ ...attempt, signal: stop }, task, path)
         } catch (error) {
           failures.set(path, error)
           await write({ type: 'task-failed', task: name, path, error: messageOf(error), code: codeOf(error) })
@@ -164,13 +166,28 @@ async function runStates(attempt: Attempt): Promise<void> {
   } catch (error) {
     // The interpreter speaks in error names; what went wrong is the task's own error.
     throw [...failures.values()].at(-1) ?? error
+  } finally {
+    await Promise.all(writing)
   }
 }
 
-function finishedTasks(events: readonly RunEvent[]): Map<string, { output: Json }> {
-  const finished = new Map<string, { output: Json }>()
-  for (const event of events) if (event.type === 'task-finished') finished.set(event.path, { output: event.output })
-  return finished
+/** What the log keeps of the interpreter's events: enough to go on later. */
+function logged(event: StateEvent): Event[] {
+  if (event.kind === 'state-exited') {
+    return [{ type: 'state-exited', path: event.path, output: event.output, next: event.next ?? null }]
+  }
+  if (event.kind !== 'state-retried') return []
+  const { path, name, attempt, cause, delayMs } = event
+  return [{ type: 'task-retried', task: name, path, attempt, error: cause, delayMs }]
+}
+
+function exitedStates(events: readonly RunEvent[]): Map<string, { output: Json; next?: string }> {
+  const exits = new Map<string, { output: Json; next?: string }>()
+  for (const event of events) {
+    if (event.type !== 'state-exited') continue
+    exits.set(event.path, event.next === null ? { output: event.output } : { output: event.output, next: event.next })
+  }
+  return exits
 }
 
 function taskNamed(parameters: Json): string {
@@ -214,11 +231,13 @@ async function finish(attempt: Attempt, error: unknown, seconds: number): Promis
 
 /** The pipeline's metrics, summed over its tasks, and how long the run took. */
 function sumMetrics({ pipeline, events }: Attempt, seconds: number): Record<string, number> {
-  const outputs = [...finishedTasks(events).values()].map(({ output }) => output as Record<string, number>)
+  const outputs = new Map<string, Record<string, number>>()
+  for (const event of events)
+    if (event.type === 'task-finished') outputs.set(event.path, event.output as Record<string, number>)
   return Object.fromEntries(
     pipeline.metrics.map((name) => {
       if (name === 'duration_seconds') return [name, Math.round(seconds * 100) / 100]
-      return [name, outputs.reduce((sum, output) => sum + (output[name] ?? 0), 0)]
+      return [name, [...outputs.values()].reduce((sum, output) => sum + (output[name] ?? 0), 0)]
     }),
   )
 }
