@@ -19,8 +19,11 @@ export type Codec = (typeof codecs)[number]
 /** What identifies the content of a file. `path` is relative to the root, with `/`; `sha256` is base64url. */
 export type FileIdentity = { path: string; bytes: number; sha256: string }
 
-/** A data file that was looked into: `rows` and `columns` come from its footer. */
-export type DataFile = FileIdentity & { rows: number; columns: Column[] }
+/**
+ * A data file that was looked into: `rows` and `columns` come from its footer. `nullColumns` hold nothing but nulls,
+ * as their statistics tell: whatever type a writer chose for them, they fit any other.
+ */
+export type DataFile = FileIdentity & { rows: number; columns: Column[]; nullColumns: string[] }
 
 /** A file that cannot be read as what it should be, and why. */
 export type UnreadableFile = FileIdentity & { reason: string }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { parquetMetadata, parquetSchema } from 'hyparquet'
 import type { FileMetaData, SchemaElement, SchemaTree } from 'hyparquet/src/types.js'
 import { MillraceError, messageOf } from '../errors.ts'
-import type { Column, DataFile, Store, StoreEntry, UnreadableFile } from '../types.ts'
+import type { DataFile, Store, StoreEntry, UnreadableFile } from '../types.ts'
 
 const wholeBytesMax = 32 * 2 ** 20 // larger files are hashed in pieces, so that one file never fills the memory
 const magic = 'PAR1'
@@ -33,7 +33,7 @@ export async function readFooter(
   store: Store,
   entry: StoreEntry,
   whole?: Uint8Array,
-): Promise<{ rows: number; columns: Column[] }> {
+): Promise<Pick<DataFile, 'rows' | 'columns' | 'nullColumns'>> {
   if (entry.bytes === 0) throw new Error('is empty (0 bytes)')
   const head = whole ?? (await store.readRange(entry.path, 0, 4))
   if (entry.bytes < 12 || text(head.subarray(0, 4)) !== magic) throw new Error('is not Parquet')
@@ -55,11 +55,14 @@ function parseFooter(footer: Uint8Array): FileMetaData {
   }
 }
 
-function described(metadata: FileMetaData, dataBytes: number): { rows: number; columns: Column[] } {
+function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'rows' | 'columns' | 'nullColumns'> {
   let rows = 0
+  const values = new Set<string>()
   for (const group of metadata.row_groups) {
     rows += Number(group.num_rows)
     for (const { meta_data: chunk } of group.columns) {
+      if (chunk !== undefined && chunk.statistics?.null_count !== chunk.num_values)
+        values.add(chunk.path_in_schema[0] ?? '')
       const start = chunk?.dictionary_page_offset ?? chunk?.data_page_offset ?? 0n
       if (Number(start + (chunk?.total_compressed_size ?? 0n)) > dataBytes)
         throw new Error('is truncated: data pages are missing')
@@ -76,7 +79,7 @@ function described(metadata: FileMetaData, dataBytes: number): { rows: number; c
     if (twin !== undefined) throw new Error(`has two columns that differ only in case: ${twin}, ${name}`)
     seen.set(name.toLowerCase(), name)
   }
-  return { rows, columns }
+  return { rows, columns, nullColumns: columns.map(({ name }) => name).filter((name) => !values.has(name)) }
 }
 
 async function hashFile(store: Store, entry: StoreEntry): Promise<{ sha256: string; tail?: Uint8Array }> {

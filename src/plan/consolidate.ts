@@ -152,22 +152,29 @@ function sortFiles(
       unreadable.push(file)
       continue
     }
-    const reason = whyNot(task, file)
-    if (reason === null) readable.push(file)
-    else unreadable.push({ ...identity(file), reason })
+    const columns = columnsToRead(task, file)
+    if (typeof columns === 'string') unreadable.push({ ...identity(file), reason: columns })
+    else readable.push({ ...file, columns })
   }
   return { readable, unreadable }
 }
 
-function whyNot(task: ConsolidateTask, file: DataFile): string | null {
-  const types = new Map(file.columns.map(({ name, type }) => [name.toLowerCase(), type]))
+/** The columns to read of a file, or why the file does not fit. */
+function columnsToRead(task: ConsolidateTask, file: DataFile): Column[] | string {
+  const found = new Map(file.columns.map((column) => [column.name.toLowerCase(), column]))
+  const empty = new Set<Column>()
   for (const [name, declared] of Object.entries(task.columns)) {
-    const type = types.get(name.toLowerCase())
-    if (type === undefined && !task.optional.includes(name)) return `column ${name} (${declared}) is missing`
-    if (type !== undefined && !widens(type, declared)) return `column ${name} is ${type}, not ${declared}`
+    const column = found.get(name.toLowerCase())
+    if (column === undefined) {
+      if (!task.optional.includes(name)) return `column ${name} (${declared}) is missing`
+    } else if (!widens(column.type, declared)) {
+      if (!file.nullColumns.includes(column.name)) return `column ${name} is ${column.type}, not ${declared}`
+      empty.add(column)
+    }
   }
   const reserved = file.columns.find(({ name }) => reservedColumns.includes(name.toLowerCase()))
-  return reserved === undefined ? null : `column ${reserved.name} has a name that the table keeps for itself`
+  if (reserved !== undefined) return `column ${reserved.name} has a name that the table keeps for itself`
+  return empty.size === 0 ? file.columns : file.columns.filter((column) => !empty.has(column))
 }
 
 /** The declared columns, then those that were added, by name; an added column takes the type that holds all of its types. */

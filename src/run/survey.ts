@@ -148,7 +148,7 @@ async function standingFiles(
         `${folder}/${name}  ${what}; the last commit recorded ${bytes} bytes with ${rows} rows. Put the file back, or remove the whole folder to build the day anew from the landing zone`,
       )
     }
-    files.push({ path: entry.path, bytes, sha256: '', rows, columns: published?.columns ?? [] })
+    files.push({ path: entry.path, bytes, sha256: '', rows, columns: published?.columns ?? [], nullColumns: [] })
     found.delete(name)
   }
   for (const entry of found.values()) files.push(await foreignFile(store, entry))
