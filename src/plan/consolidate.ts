@@ -217,10 +217,11 @@ function views(task: ConsolidateTask, columns: Column[], target: string): PlanVi
   const isRejected = reasons.length === 0 ? 'false' : reasons.map(([, sql]) => `coalesce((${sql}), false)`).join(' OR ')
   const cases = reasons.map(([reason, sql]) => `WHEN coalesce((${sql}), false) THEN ${quoteText(reason)}`)
   const reason = cases.length === 0 ? "''" : `CASE ${cases.join(' ')} END`
-  const order = [
-    ...task.keep.by,
-    ...columns.filter(({ name }) => name !== task.keep.key).map(({ name }) => quoteName(name)),
-  ]
+  // Maps have no order of their own on every engine.
+  const others = columns
+    .filter(({ name }) => name !== task.keep.key)
+    .map(({ name, type }) => (type.includes('map<') ? `to_text(${quoteName(name)})` : quoteName(name)))
+  const order = [...task.keep.by, ...others]
   return [
     {
       name: 'day_rows',
