@@ -72,11 +72,9 @@ async function rootFinding(context: CommandContext): Promise<Finding> {
 }
 
 async function sparkFinding({ config }: CommandContext): Promise<Finding> {
-  try {
-    const { findSpark } = await import('../../engines/spark.ts')
-    const found = await findSpark(config.python === undefined ? {} : { python: config.python })
-    return { part: 'spark', state: 'ok', detail: JSON.stringify(found), mend: '' }
-  } catch (error) {
-    return { part: 'spark', state: 'optional', detail: messageOf(error), mend: 'bash scripts/spark-venv.sh' }
-  }
+  const { findSpark } = await import('../../engines/spark.ts')
+  const found = await findSpark(config.python === undefined ? {} : { python: config.python })
+  if ('missing' in found)
+    return { part: 'spark', state: 'optional', detail: `missing: ${found.missing}`, mend: found.mend }
+  return { part: 'spark', state: 'ok', detail: `PySpark ${found.pyspark}, ${found.java}`, mend: '' }
 }
