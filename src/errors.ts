@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'conflict'
   /** Another run holds the lock. */
   | 'locked'
+  /** The work does not fit in the memory given, even with spilling. */
+  | 'memory'
   /** The engine could not do what the plan says. */
   | 'engine'
   /** Part of an engine or tool is not on this machine. */

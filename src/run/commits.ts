@@ -95,7 +95,7 @@ export async function recover(store: Store, pipeline: string): Promise<string[]>
   const home = `${stagingFolder}/${pipeline}`
   for (const run of (await store.list(home)).folders) {
     for (const name of (await store.list(`${home}/${run}`)).folders) {
-      const sentence = await recoverOne(store, `${home}/${run}/${name}`, run)
+      const sentence = await settle(store, `${home}/${run}/${name}`, run)
       if (sentence !== null) done.push(sentence)
     }
     await store.remove(`${home}/${run}`)
@@ -118,7 +118,8 @@ export async function stagingPipelines(store: Store): Promise<string[]> {
   return (await store.list(stagingFolder)).folders
 }
 
-async function recoverOne(store: Store, staging: string, run: string): Promise<string | null> {
+/** Finishes a decided commit or removes what was staged without a decision; says what it did. */
+export async function settle(store: Store, staging: string, run: string): Promise<string | null> {
   const record = await preparedRecord(store, staging)
   if (record === null) {
     await store.remove(staging)

@@ -5,7 +5,7 @@ import { hasCode } from '../errors.ts'
 import type { Event } from '../events.ts'
 import { type Planned, planConsolidate } from '../plan/consolidate.ts'
 import type { CommitCounts, CommitRecord, Engine, EngineContext, Plan, Progress, Staged, Store } from '../types.ts'
-import { commit, latestCommit, stagingPath } from './commits.ts'
+import { commit, latestCommit, settle, stagingPath } from './commits.ts'
 import { publicationOf } from './publication.ts'
 import { runPath } from './run-log.ts'
 import { surveyConsolidate } from './survey.ts'
@@ -95,7 +95,8 @@ async function runPlan(
     await write(plan, publication, context)
     return { counts: publication.counts, files: keptFiles(plan, publication) }
   } catch (error) {
-    if (!context.dryRun && !hasCode(error, 'conflict')) await store.remove(staging)
+    // Room is made at once, for the disk may be full; a commit that was decided is finished, never dropped.
+    if (!context.dryRun) await settle(store, staging, run).catch(() => null)
     const smaller = await withoutUnreadable(plan, error, context)
     if (smaller === null) throw error
     return await runPlan(smaller, context, smaller.publish.unreadable?.files.length)

@@ -87,7 +87,7 @@ function engineError(error: unknown, signal: AbortSignal | undefined): MillraceE
   }
   if (message.startsWith('Out of Memory')) {
     return new MillraceError(
-      'engine',
+      'memory',
       `the work does not fit in the memory given; pass a greater --memory (DuckDB: ${message})`,
       { cause: error },
     )
