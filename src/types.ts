@@ -148,8 +148,8 @@ export type EngineContext = {
 }
 
 /**
- * Executes plans. Reads what is listed and stages what the plan names; publishes nothing. Throws `input-unreadable`
- * when a listed file cannot be read, with `probe` to find out which.
+ * Executes plans. Reads what is listed and stages what the plan names; publishes nothing. Throws `input-unreadable` when it
+ * knows that a listed file cannot be read, `engine` when it does not know why it failed; `probe` finds such files.
  */
 export type Engine = {
   name: string

@@ -2,7 +2,7 @@
 import { hasCode, messageOf } from '../errors.ts'
 import type { Engine, EngineContext, Plan, PlanInputFile, PlanView, Staged } from '../types.ts'
 import { type NumberedRelation, writeOutput } from './duckdb/outputs.ts'
-import { createInput, createNewest, fileList } from './duckdb/relations.ts'
+import { createInput, createNewest, fileList, readablePath } from './duckdb/relations.ts'
 import { openSession, type Session } from './duckdb/session.ts'
 import { expandPortable, quoteName } from './portable.ts'
 
@@ -18,7 +18,7 @@ async function execute(plan: Plan, context: EngineContext): Promise<Staged> {
   const staged: Staged = { files: [], rows: {}, superseded: {}, metrics: {} }
   try {
     for (const input of plan.inputs) {
-      await createInput(session, input, (path) => `${context.root}/${path}`)
+      await createInput(session, input, (file) => readablePath(file, context))
     }
     for (const view of plan.views) {
       const superseded = await watched(session, 'read', context, () => createView(session, view))
@@ -82,7 +82,7 @@ async function probe(files: PlanInputFile[], context: EngineContext): Promise<{ 
   const unreadable: { path: string; reason: string }[] = []
   try {
     for (const [index, { path }] of files.entries()) {
-      const reason = await readWhole(session, `${context.root}/${path}`)
+      const reason = await readWhole(session, readablePath(path, context))
       if (reason !== null) unreadable.push({ path, reason })
       context.onProgress({ phase: 'probe', percent: (100 * (index + 1)) / files.length })
     }

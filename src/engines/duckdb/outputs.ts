@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { EngineContext, PlanOutput, StagedFile } from '../../types.ts'
 import { quoteName, quoteText } from '../portable.ts'
+import { duckdbType } from './relations.ts'
 import type { Session } from './session.ts'
 
 /** A relation whose rows are numbered by a column, not necessarily without gaps. */
@@ -56,7 +57,9 @@ async function copy(
   folder: string,
   name: string,
 ): Promise<StagedFile> {
-  const columns = output.columns.map((column) => quoteName(column.name)).join(', ')
+  const columns = output.columns
+    .map(({ name, type }) => `CAST(${quoteName(name)} AS ${duckdbType(type)}) AS ${quoteName(name)}`)
+    .join(', ')
   const target = path.join(folder, name)
   const [stats] = await session.rows(
     `COPY (SELECT ${columns} FROM ${from}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION ${output.codec}, RETURN_STATS)`,

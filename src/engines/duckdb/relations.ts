@@ -1,7 +1,10 @@
 /** A plan's inputs and views as DuckDB relations. */
+import { createHash } from 'node:crypto'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
 
 import { assert } from '../../errors.ts'
-import type { Column, NewestView, PlanInput } from '../../types.ts'
+import type { Column, EngineContext, NewestView, PlanInput } from '../../types.ts'
 import { expandPortable, quoteName, quoteText } from '../portable.ts'
 import type { Session } from './session.ts'
 
@@ -38,9 +41,22 @@ function splitTop(text: string): string[] {
   return [...parts, text.slice(start)]
 }
 
-/** Files as a list that DuckDB takes to the letter: in its globs, a bracket expression of one character is that character. */
+/** Files as a list that DuckDB takes to the letter: in its patterns, a bracket expression of one character is that one. */
 export function fileList(paths: readonly string[]): string {
   return `[${paths.map((path) => quoteText(path.replaceAll(/[*?[]/g, '[$&]'))).join(', ')}]`
+}
+
+/**
+ * The absolute path by which DuckDB reads a file. A pattern is cut at backslashes too, so that a path with both has no
+ * pattern of its own: it is read through a link in the spill folder.
+ */
+export function readablePath(file: string, context: Pick<EngineContext, 'root' | 'spill'>): string {
+  const absolute = `${context.root}/${file}`
+  if (!absolute.includes('\\') || !/[*?[]/.test(absolute)) return absolute
+  const link = path.join(context.spill, 'links', `${createHash('sha256').update(file).digest('hex')}.parquet`)
+  fs.mkdirSync(path.dirname(link), { recursive: true })
+  if (!fs.existsSync(link)) fs.symlinkSync(absolute, link)
+  return link
 }
 
 /** Makes an input readable under its name, and its list of files when lineage is asked for. */
