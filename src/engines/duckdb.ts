@@ -1,4 +1,5 @@
 /** The default engine: DuckDB in this process. */
+import { existsSync } from 'node:fs'
 import { hasCode, messageOf } from '../errors.ts'
 import type { Engine, EngineContext, Plan, PlanInputFile, PlanView, Staged } from '../types.ts'
 import { type NumberedRelation, writeOutput } from './duckdb/outputs.ts'
@@ -10,33 +11,51 @@ const progressEveryMs = 200
 
 /** Makes the engine; DuckDB itself is loaded by the first plan. */
 export default function duckdbEngine(): Engine {
-  return { name: 'duckdb', execute, probe }
+  let ended: Session | null = null
+  const close = (session: Session | null): void => {
+    if (session === ended) ended = null
+    session?.close()
+  }
+  return {
+    name: 'duckdb',
+    probe,
+    execute: async (plan, context) => {
+      close(ended)
+      const session = await openSession(context)
+      try {
+        return await executeIn(session, plan, context)
+      } finally {
+        // Giving the memory back takes a quarter of a second for a million rows, which a process that is about to end can
+        // save; where something was spilled, its files have to go.
+        if (existsSync(context.spill)) close(session)
+        else {
+          ended = session
+          setTimeout(() => session === ended && close(session), 0).unref()
+        }
+      }
+    },
+  }
 }
 
-async function execute(plan: Plan, context: EngineContext): Promise<Staged> {
-  const session = await openSession(context)
+async function executeIn(session: Session, plan: Plan, context: EngineContext): Promise<Staged> {
   const staged: Staged = { files: [], rows: {}, superseded: {}, metrics: {} }
-  try {
-    for (const input of plan.inputs) {
-      await createInput(session, input, (file) => readablePath(file, context))
-    }
-    for (const view of plan.views) {
-      const superseded = await watched(session, 'read', context, () => createView(session, view))
-      if (superseded !== null) staged.superseded[view.name] = superseded
-    }
-    for (const { name, sql } of plan.metrics) {
-      staged.metrics[name] = numbers(await session.rows(expandPortable(sql, 'duckdb')))
-    }
-    for (const output of plan.outputs) {
-      const relation = await numbered(session, plan, output.view)
-      staged.rows[output.name] = relation.rows
-      if (context.staging === null) continue
-      staged.files.push(...(await writeOutput(session, output, relation, { ...context, staging: context.staging })))
-    }
-    return staged
-  } finally {
-    session.close()
+  for (const input of plan.inputs) {
+    await createInput(session, input, (file) => readablePath(file, context))
   }
+  for (const view of plan.views) {
+    const superseded = await watched(session, 'read', context, () => createView(session, view))
+    if (superseded !== null) staged.superseded[view.name] = superseded
+  }
+  for (const { name, sql } of plan.metrics) {
+    staged.metrics[name] = numbers(await session.rows(expandPortable(sql, 'duckdb')))
+  }
+  for (const output of plan.outputs) {
+    const relation = await numbered(session, plan, output.view)
+    staged.rows[output.name] = relation.rows
+    if (context.staging === null) continue
+    staged.files.push(...(await writeOutput(session, output, relation, { ...context, staging: context.staging })))
+  }
+  return staged
 }
 
 async function createView(session: Session, view: PlanView): Promise<number | null> {
