@@ -1,0 +1,80 @@
+/**
+ * Measures a system and keeps the figures in bench/README.md.
+ *   npx jiti bench/run.ts chargebacks [--memory] [--rows N --files N] [--runs N] [--no-spark] [--folder DIR]
+ * Only a whole run at the sizes of the contract changes bench/README.md; every other one just prints.
+ */
+import * as fs from 'node:fs'
+import * as os from 'node:os'
+import * as path from 'node:path'
+import { parseArgs } from 'node:util'
+import { updateReadme } from './report.ts'
+
+const runsLeast = 3 // of which the median is kept
+
+export type BenchOptions = {
+  rows: number
+  files: number
+  runs: number
+  spark: boolean
+  /** Landing zones are kept here for the next time; what contenders write is removed. */
+  folder: string
+  log: (line: string) => void
+}
+
+/** Markdown, and whether every contender took part. */
+export type BenchResult = { text: string; isWhole: boolean }
+
+export type Scenario = { rows: number; files: number; run: (options: BenchOptions) => Promise<BenchResult> }
+
+/** A system's scenarios, with the sizes of its contract. */
+export type Bench = { speed: Scenario; memory: Scenario }
+
+const benches: Record<string, () => Promise<{ bench: Bench }>> = {
+  chargebacks: () => import('./chargebacks/bench.ts'),
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      memory: { type: 'boolean', default: false },
+      rows: { type: 'string' },
+      files: { type: 'string' },
+      runs: { type: 'string' },
+      'no-spark': { type: 'boolean', default: false },
+      folder: { type: 'string', default: path.join(os.tmpdir(), 'millrace-bench') },
+    },
+  })
+  const [name = ''] = positionals
+  const load = benches[name]
+  if (load === undefined) throw new Error(`which system? There are ${Object.keys(benches).join(', ')}`)
+  const kind = values.memory ? 'memory' : 'speed'
+  const scenario = (await load()).bench[kind]
+  const options: BenchOptions = {
+    rows: wholeNumber('rows', values.rows, scenario.rows),
+    files: wholeNumber('files', values.files, filesFor(values.rows, scenario)),
+    runs: wholeNumber('runs', values.runs, values.memory ? 1 : runsLeast),
+    spark: !values['no-spark'],
+    folder: path.resolve(values.folder),
+    log: (line) => process.stderr.write(`${line}\n`),
+  }
+  fs.mkdirSync(options.folder, { recursive: true })
+  const { text, isWhole } = await scenario.run(options)
+  process.stdout.write(`${text}\n`)
+  const isContract = options.rows === scenario.rows && options.files === scenario.files
+  if (isContract && isWhole && (values.memory || options.runs >= runsLeast)) updateReadme(`${name} ${kind}`, text)
+  else options.log('bench/README.md stays as it is: this was not a whole run at the sizes of the contract')
+}
+
+/** As many rows a file as the contract has. */
+function filesFor(rows: string | undefined, scenario: Scenario): number {
+  return rows === undefined ? scenario.files : Math.max(1, Math.ceil((Number(rows) * scenario.files) / scenario.rows))
+}
+
+function wholeNumber(flag: string, text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new Error(`--${flag} ${text} is refused: expected a whole number from 1`)
+}
+
+await main()
