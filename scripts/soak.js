@@ -3,4 +3,6 @@ import { prepare, root, step } from './prepare.js'
 
 prepare()
 const env = { MILLRACE_KILLS: '200', MILLRACE_ROOT: '', MILLRACE_CONFIG: '', ...process.env }
-step(process.execPath, [`${root}node_modules/vitest/vitest.mjs`, 'run', 'test/crash/kill', '--testTimeout=3600000'], { env })
+step(process.execPath, [`${root}node_modules/vitest/vitest.mjs`, 'run', 'test/crash/kill', '--testTimeout=3600000'], {
+  env,
+})

@@ -46,7 +46,7 @@ async function dispatch(args: readonly string[], environment: Environment): Prom
     environment.stdout.write(`${await overview()}\n`)
     return name === undefined ? 2 : 0
   }
-  const load = commands[name]
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (load === undefined) {
     const names = Object.keys(commands)
     throw new MillraceError('usage', `there is no command ${name} (${names.join(', ')})${didYouMean(name, names)}`)

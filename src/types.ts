@@ -98,6 +98,8 @@ export type Publication = {
   steps: PublishStep[]
   balance: Balance
   bookmark: FileIdentity[]
+  /** The file count and codec asked for, whether or not the partition is rewritten. */
+  layout: { codec: Codec; fileCount: number }
   unreadable: { target: string; files: UnreadableFile[] } | null
 }
 
@@ -162,6 +164,9 @@ export type Engine = {
 
 export type StoreEntry = { path: string; bytes: number }
 
+/** What lies directly in a folder. `unnamed` are files whose names are no valid text: they are there but cannot be opened. */
+export type StoreListing = { files: StoreEntry[]; folders: string[]; unnamed: string[] }
+
 /** Bytes below one root. Paths are relative to it, with `/`; a path that would leave the root is an error. */
 export type Store = {
   /** How a person knows the root. */
@@ -170,7 +175,7 @@ export type Store = {
   locate(path: string): string
   kind(path: string): Promise<'file' | 'folder' | 'missing'>
   /** Files and folders directly below a folder, in order of their names; empty when it is missing. */
-  list(path: string): Promise<{ files: StoreEntry[]; folders: string[] }>
+  list(path: string): Promise<StoreListing>
   read(path: string): Promise<Uint8Array>
   /** Bytes `start` to `end` (exclusive) of a file. */
   readRange(path: string, start: number, end: number): Promise<Uint8Array>

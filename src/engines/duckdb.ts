@@ -39,18 +39,19 @@ export default function duckdbEngine(): Engine {
 
 async function executeIn(session: Session, plan: Plan, context: EngineContext): Promise<Staged> {
   const staged: Staged = { files: [], rows: {}, superseded: {}, metrics: {} }
+  const numbers = rowNumbers(plan)
   for (const input of plan.inputs) {
     await createInput(session, input, (file) => readablePath(file, context))
   }
   for (const view of plan.views) {
-    const superseded = await watched(session, 'read', context, () => createView(session, view))
+    const superseded = await watched(session, 'read', context, () => createView(session, view, numbers))
     if (superseded !== null) staged.superseded[view.name] = superseded
   }
   for (const { name, sql } of plan.metrics) {
-    staged.metrics[name] = numbers(await session.rows(expandPortable(sql, 'duckdb')))
+    staged.metrics[name] = numbersOf(await session.rows(expandPortable(sql, 'duckdb')))
   }
   for (const output of plan.outputs) {
-    const relation = await numbered(session, plan, output.view)
+    const relation = await numbered(session, plan, output.view, numbers)
     staged.rows[output.name] = relation.rows
     if (context.staging === null) continue
     staged.files.push(...(await writeOutput(session, output, relation, { ...context, staging: context.staging })))
@@ -58,28 +59,46 @@ async function executeIn(session: Session, plan: Plan, context: EngineContext): 
   return staged
 }
 
-async function createView(session: Session, view: PlanView): Promise<number | null> {
-  if ('newest' in view) return await createNewest(session, view)
-  const kind = view.once ? 'TABLE' : 'VIEW'
-  await session.run(`CREATE ${kind} ${quoteName(view.name)} AS ${expandPortable(view.sql, 'duckdb')}`)
+/**
+ * How a table's rows are numbered: by DuckDB's own `rowid`, which is free, unless the data has a column of that name; then
+ * every table gets a column for it.
+ */
+type RowNumbers = { column: string; select: string }
+
+function rowNumbers(plan: Plan): RowNumbers {
+  const isTaken = plan.inputs.some(({ columns }) => columns.some(({ name }) => name.toLowerCase() === 'rowid'))
+  if (!isTaken) return { column: 'rowid', select: '*' }
+  return { column: '"$number"', select: '*, row_number() OVER () - 1 AS "$number"' }
+}
+
+async function createView(session: Session, view: PlanView, numbers: RowNumbers): Promise<number | null> {
+  if ('newest' in view) return await createNewest(session, view, numbers.column)
+  const sql = expandPortable(view.sql, 'duckdb')
+  if (view.once) await session.run(`CREATE TABLE ${quoteName(view.name)} AS SELECT ${numbers.select} FROM (${sql})`)
+  else await session.run(`CREATE VIEW ${quoteName(view.name)} AS ${sql}`)
   return null
 }
 
 /** A view with numbered rows: `newest` views carry the numbers of the table they come from, others become a table. */
-async function numbered(session: Session, plan: Plan, viewName: string): Promise<NumberedRelation> {
+async function numbered(
+  session: Session,
+  plan: Plan,
+  viewName: string,
+  numbers: RowNumbers,
+): Promise<NumberedRelation> {
   const view = plan.views.find(({ name }) => name === viewName)
   const isNewest = view !== undefined && 'newest' in view
-  let from = quoteName(viewName)
   const isTable = view !== undefined && 'once' in view && view.once
+  let from = quoteName(viewName)
   if (!isNewest && !isTable) {
     from = quoteName(`${viewName}$rows`)
-    await session.run(`CREATE TABLE IF NOT EXISTS ${from} AS SELECT * FROM ${quoteName(viewName)}`)
+    await session.run(`CREATE TABLE IF NOT EXISTS ${from} AS SELECT ${numbers.select} FROM ${quoteName(viewName)}`)
   }
   const [count] = await session.rows(`SELECT count(*) AS n FROM ${from}`)
-  return { from, number: isNewest ? '"$row"' : 'rowid', rows: Number(count?.n), isDense: !isNewest }
+  return { from, number: isNewest ? '"$row"' : numbers.column, rows: Number(count?.n), isDense: !isNewest }
 }
 
-function numbers(rows: Record<string, unknown>[]): Record<string, number> {
+function numbersOf(rows: Record<string, unknown>[]): Record<string, number> {
   const [row] = rows
   return Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, Number(value ?? 0)]))
 }
@@ -120,6 +139,6 @@ async function readWhole(session: Session, path: string): Promise<string | null>
     return null
   } catch (error) {
     if (hasCode(error, 'cancelled')) throw error
-    return `cannot be read (${messageOf(error)})`
+    return `cannot be read (${messageOf(error).split('\n')[0]})`
   }
 }

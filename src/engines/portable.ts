@@ -4,6 +4,7 @@
  * on every engine. Everything else passes through unchanged.
  */
 import { readFileSync } from 'node:fs'
+import { MillraceError } from '../errors.ts'
 
 export type Dialect = 'duckdb' | 'spark'
 
@@ -25,7 +26,7 @@ const functions: FunctionTable = JSON.parse(readFileSync(new URL('./portable-fun
 /** The names a portable query may call besides the functions both engines share. */
 export const portableFunctionNames: readonly string[] = Object.keys(functions)
 
-/** Expands a portable query for one engine. Throws on text or a call that never ends. */
+/** Expands a portable query for one engine. Throws `engine` on text or a call that never ends, and on a wrong call. */
 export function expandPortable(sql: string, dialect: Dialect): string {
   let out = ''
   let at = 0
@@ -37,34 +38,65 @@ export function expandPortable(sql: string, dialect: Dialect): string {
       at = end
       continue
     }
-    const comment = /^(--[^\n]*|\/\*[\s\S]*?\*\/)/.exec(char === '-' || char === '/' ? sql.slice(at) : '')?.[0]
-    if (comment !== undefined) {
-      at += comment.length
+    const comment = commentEnd(sql, at)
+    if (comment !== null) {
+      out += ' '
+      at = comment
       continue
     }
-    const word = /^[A-Za-z_][A-Za-z0-9_]*/.exec(sql.slice(at, at + 64))?.[0]
-    if (word === undefined) {
+    word.lastIndex = at
+    const name = word.exec(sql)?.[0]
+    if (name === undefined) {
       out += char
       at += 1
       continue
     }
-    const template = functions[word.toLowerCase()]?.[dialect]
-    if (template === undefined || sql[at + word.length] !== '(') {
-      out += word
-      at += word.length
+    at += name.length
+    const portable = Object.hasOwn(functions, name.toLowerCase()) ? functions[name.toLowerCase()] : undefined
+    if (portable === undefined || sql[at] !== '(') {
+      out += name
       continue
     }
-    const call = callArguments(sql, at + word.length)
-    const expanded = call.values.map((value) => expandPortable(value.trim(), dialect))
-    out += fill(template, expanded)
+    const call = callArguments(sql, at)
+    out += fill(
+      name,
+      portable[dialect],
+      call.values.map((value) => expandPortable(value.trim(), dialect)),
+    )
     at = call.end
   }
   return out
 }
 
-function fill(template: string, values: string[]): string {
+const word = /[\p{L}\p{N}_$]+/uy // whole words, so that no name is taken for a function in its middle
+
+/** Where a comment that starts here ends, or null. */
+function commentEnd(sql: string, at: number): number | null {
+  if (sql.startsWith('--', at)) {
+    const end = sql.indexOf('\n', at)
+    return end === -1 ? sql.length : end
+  }
+  if (!sql.startsWith('/*', at)) return null
+  const end = sql.indexOf('*/', at + 2)
+  if (end === -1) throw badSql(`a comment that starts at character ${at} never ends`, sql, at)
+  return end + 2
+}
+
+function badSql(what: string, sql: string, at: number): MillraceError {
+  return new MillraceError('engine', `portable SQL: ${what}: ${sql.slice(at, at + 40)}`)
+}
+
+function fill(name: string, template: string, values: string[]): string {
+  const positions = [...template.matchAll(/\$(\d)/g)].map((match) => Number(match[1]))
+  const count = Math.max(...positions)
+  if (values.length !== count) {
+    throw new MillraceError(
+      'engine',
+      `portable SQL: ${name} takes ${count} arguments, not ${values.length}: ${values.join(', ')}`,
+    )
+  }
   return template.replace(/\$(\d)|\{whitespace\}/g, (_, position?: string) =>
-    position === undefined ? whitespace : (values[Number(position) - 1] ?? ''),
+    position === undefined ? whitespace : (values[Number(position) - 1] as string),
   )
 }
 
@@ -75,7 +107,7 @@ function quotedEnd(sql: string, start: number): number {
     if (sql[at + 1] !== quote) return at + 1
     at += 1
   }
-  throw new Error(`text that starts at character ${start} never ends: ${sql.slice(start, start + 40)}`)
+  throw badSql(`text that starts at character ${start} never ends`, sql, start)
 }
 
 /** Spark reads names in backticks, and backslashes in text as escapes. */
@@ -91,7 +123,9 @@ function callArguments(sql: string, open: number): { values: string[]; end: numb
   let start = open + 1
   for (let at = open; at < sql.length; at += 1) {
     const char = sql[at] as string
-    if (char === "'" || char === '"') at = quotedEnd(sql, at) - 1
+    const comment = commentEnd(sql, at)
+    if (comment !== null) at = comment - 1
+    else if (char === "'" || char === '"') at = quotedEnd(sql, at) - 1
     else if ('([{'.includes(char)) depth += 1
     else if (')]}'.includes(char)) {
       depth -= 1
@@ -104,7 +138,7 @@ function callArguments(sql: string, open: number): { values: string[]; end: numb
       start = at + 1
     }
   }
-  throw new Error(`a call that starts at character ${open} never ends: ${sql.slice(open, open + 40)}`)
+  throw badSql(`a call that starts at character ${open} never ends`, sql, open)
 }
 
 /** A name as the portable subset writes it, whatever it contains. */

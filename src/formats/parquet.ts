@@ -7,6 +7,7 @@ import { parquetMetadata, parquetSchema } from 'hyparquet'
 import type { FileMetaData, SchemaElement, SchemaTree } from 'hyparquet/src/types.js'
 import { MillraceError, messageOf } from '../errors.ts'
 import type { DataFile, Store, StoreEntry, UnreadableFile } from '../types.ts'
+import { structType, unsupportedType } from './column-types.ts'
 
 const wholeBytesMax = 32 * 2 ** 20 // larger files are hashed in pieces, so that one file never fills the memory
 const magic = 'PAR1'
@@ -44,16 +45,16 @@ export async function readFooter(
   const footer =
     whole?.subarray(whole.length - footerBytes) ??
     (await store.readRange(entry.path, entry.bytes - footerBytes, entry.bytes))
-  return described(parseFooter(footer), entry.bytes - footerBytes)
-}
-
-function parseFooter(footer: Uint8Array): FileMetaData {
   try {
-    return parquetMetadata(footer, { geoparquet: false })
+    return described(parquetMetadata(footer, { geoparquet: false }), entry.bytes - footerBytes)
   } catch (error) {
-    throw new Error(`is damaged: the Parquet footer cannot be read (${messageOf(error)})`, { cause: error })
+    if (error instanceof Damage) throw error
+    throw new Damage(`is damaged: the Parquet footer cannot be read (${messageOf(error)})`, { cause: error })
   }
 }
+
+/** What is wrong with a file, in words for a person. */
+class Damage extends Error {}
 
 function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'rows' | 'columns' | 'nullColumns'> {
   let rows = 0
@@ -65,10 +66,10 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
         values.add(chunk.path_in_schema[0] ?? '')
       const start = chunk?.dictionary_page_offset ?? chunk?.data_page_offset ?? 0n
       if (Number(start + (chunk?.total_compressed_size ?? 0n)) > dataBytes)
-        throw new Error('is truncated: data pages are missing')
+        throw new Damage('is truncated: data pages are missing')
     }
   }
-  if (rows !== Number(metadata.num_rows)) throw new Error('is damaged: its row groups do not add up to its rows')
+  if (rows !== Number(metadata.num_rows)) throw new Damage('is damaged: its row groups do not add up to its rows')
   const columns = parquetSchema(metadata).children.map((child) => ({
     name: child.element.name,
     type: columnType(child),
@@ -76,7 +77,7 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
   const seen = new Map<string, string>()
   for (const { name } of columns) {
     const twin = seen.get(name.toLowerCase())
-    if (twin !== undefined) throw new Error(`has two columns that differ only in case: ${twin}, ${name}`)
+    if (twin !== undefined) throw new Damage(`has two columns that differ only in case: ${twin}, ${name}`)
     seen.set(name.toLowerCase(), name)
   }
   return { rows, columns, nullColumns: columns.map(({ name }) => name).filter((name) => !values.has(name)) }
@@ -105,7 +106,7 @@ function columnType(node: SchemaTree): string {
   if (element.repetition_type === 'REPEATED') return `array<${elementType(node)}>` // a list of the oldest writers
   return children.length > 0 ? groupType(node) : elementType(node)
   function elementType(leaf: SchemaTree): string {
-    return leaf.children.length > 0 ? structType(leaf.children) : primitiveType(element)
+    return leaf.children.length > 0 ? structOf(leaf.children) : primitiveType(element)
   }
 }
 
@@ -120,18 +121,18 @@ function groupType({ element, children }: SchemaTree): string {
       repeated.element.name === 'array' ||
       repeated.element.name === `${element.name}_tuple`
     if (repeated.children.length === 0) return `array<${primitiveType(repeated.element)}>`
-    if (isItem || item === undefined) return `array<${structType(repeated.children)}>`
+    if (isItem || item === undefined) return `array<${structOf(repeated.children)}>`
     return `array<${columnType(item)}>`
   }
   if ((kind === 'MAP' || kind === 'MAP_KEY_VALUE') && repeated?.children.length === 2) {
     const [key, value] = repeated.children
     if (key !== undefined && value !== undefined) return `map<${columnType(key)},${columnType(value)}>`
   }
-  return structType(children)
+  return structOf(children)
 }
 
-function structType(children: SchemaTree[]): string {
-  return `struct<${children.map((child) => `${child.element.name}:${columnType(child)}`).join(',')}>`
+function structOf(children: SchemaTree[]): string {
+  return structType(children.map((child) => ({ name: child.element.name, type: columnType(child) })))
 }
 
 function primitiveType(element: SchemaElement): string {
@@ -153,6 +154,11 @@ function logicalType({ logical_type: logical, precision, scale }: SchemaElement)
       return 'time'
     case 'TIMESTAMP':
       return logical.isAdjustedToUTC ? 'timestamptz' : 'timestamp'
+    case 'FLOAT16':
+    case 'VARIANT':
+    case 'GEOMETRY':
+    case 'GEOGRAPHY':
+      return unsupportedType(logical.type)
     case 'INTEGER':
       return integerType(logical.bitWidth, logical.isSigned)
     default:
@@ -176,6 +182,8 @@ function convertedType({ converted_type: converted, precision, scale }: SchemaEl
     case 'TIMESTAMP_MILLIS':
     case 'TIMESTAMP_MICROS':
       return 'timestamptz' // the converted types are instants in UTC
+    case 'INTERVAL':
+      return unsupportedType(converted)
     default: {
       const match = /^(U?)INT_(\d+)$/.exec(converted ?? '')
       return match === null ? undefined : integerType(Number(match[2]), match[1] === '')

@@ -3,7 +3,7 @@ import type { ConsolidateTask } from '../define/consolidate.ts'
 import { tableAt } from '../define/dataset.ts'
 import { quoteName, quoteText } from '../engines/portable.ts'
 import { MillraceError } from '../errors.ts'
-import { commonType, widens } from '../formats/column-types.ts'
+import { commonType, keepsValues, unsupportedIn, widens } from '../formats/column-types.ts'
 import type {
   Column,
   CommitRecord,
@@ -31,7 +31,7 @@ export type DaySurvey = {
   day: string
   folder: string
   /** Files in the folder that the bookmark lists. */
-  consumed: number
+  consumed: (DataFile | UnreadableFile)[]
   files: (DataFile | UnreadableFile)[]
   standing: StandingPartition
 }
@@ -40,7 +40,7 @@ export type DaySurvey = {
 export type StandingPartition = {
   commit: CommitRecord | null
   files: DataFile[]
-  /** The folder is gone: the day is built anew from every landed file, and so is its quarantine. */
+  /** Nothing of it can be used: the day is built anew from every landed file, and so is its quarantine. */
   isLost: boolean
 }
 
@@ -54,7 +54,8 @@ const reservedColumns = ['_file', '$row', 'quarantine_reason', 'quarantine_file'
 /** Plans each day surveyed, oldest first. Throws `no-input` when the source has nothing for what was asked. */
 export function planConsolidate(pipeline: string, task: ConsolidateTask, survey: ConsolidateSurvey): Planned[] {
   const days = survey.days.filter(
-    ({ files, consumed, standing }) => files.length + consumed > 0 || (standing.commit !== null && !standing.isLost),
+    ({ files, consumed, standing }) =>
+      files.length + consumed.length > 0 || (standing.commit !== null && !standing.isLost),
   )
   if (days.length === 0) throw noInput(task, survey)
   return days.map((day) => planDay(pipeline, task, day))
@@ -80,14 +81,15 @@ function noInput(task: ConsolidateTask, survey: ConsolidateSurvey): MillraceErro
   )
 }
 
-function planDay(pipeline: string, task: ConsolidateTask, survey: DaySurvey): Planned {
+function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Planned {
+  const survey = isSufficient(task, found) ? found : fromTheStart(found)
   const { standing, day } = survey
   const { readable, unreadable } = sortFiles(task, survey.files)
   const newRows = readable.reduce((sum, { rows }) => sum + rows, 0)
   const asked =
     standing.commit === null || (standing.commit.codec === task.to.codec && standing.commit.fileCount === task.to.files)
   if (survey.files.length === 0 && asked) {
-    return { kind: 'unchanged', partition: day, consumed: survey.consumed, standingFiles: standing.files.length }
+    return { kind: 'unchanged', partition: day, consumed: survey.consumed.length, standingFiles: standing.files.length }
   }
   const isRewritten = newRows > 0 || (!asked && standing.files.length > 0)
   const columns = tableColumns(task, [...readable, ...standing.files])
@@ -117,10 +119,33 @@ function planDay(pipeline: string, task: ConsolidateTask, survey: DaySurvey): Pl
       steps,
       balance: { rowsIn: 'landing', rowsStanding: 'standing', rowsOut: 'kept', quarantined: 'rejected' },
       bookmark: [...(standing.commit?.bookmark ?? []), ...[...readable, ...unreadable].map(identity)],
+      layout: { codec: task.to.codec, fileCount: task.to.files },
       unreadable: unreadable.length === 0 ? null : { target: quarantineFolder(pipeline, partition), files: unreadable },
     },
   }
   return { kind: 'plan', plan }
+}
+
+/**
+ * Whether the standing rows decide as the landed ones would: an added column that was a number and becomes text, say, was
+ * compared as a number until now. What landed is still there as a rule; where it is not, what was decided stays decided.
+ */
+function isSufficient(task: ConsolidateTask, survey: DaySurvey): boolean {
+  const { standing, consumed } = survey
+  const columns = tableColumns(task, [...sortFiles(task, survey.files).readable, ...standing.files])
+  const types = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]))
+  const keeps = ({ name, type }: Column): boolean => keepsValues(type, types.get(name.toLowerCase()) ?? type)
+  if (standing.files.every((file) => file.columns.every(keeps))) return true
+  const isLanded = new Set(consumed.map((file) => JSON.stringify(identity(file))))
+  const bookmark = standing.commit?.bookmark ?? []
+  return bookmark.length === 0 || !bookmark.every((file) => isLanded.has(JSON.stringify(identity(file))))
+}
+
+/** The day as if nothing of it had been consumed: every landed file is read, table and quarantine are replaced. */
+function fromTheStart(survey: DaySurvey): DaySurvey {
+  const commit = survey.standing.commit === null ? null : { ...survey.standing.commit, partitions: [], bookmark: [] }
+  const files = [...survey.consumed, ...survey.files].sort((a, b) => (a.path < b.path ? -1 : 1))
+  return { ...survey, consumed: [], files, standing: { commit, files: [], isLost: true } }
 }
 
 function identity({ path, bytes, sha256 }: FileIdentity): FileIdentity {
@@ -174,15 +199,19 @@ function columnsToRead(task: ConsolidateTask, file: DataFile): Column[] | string
   }
   const reserved = file.columns.find(({ name }) => reservedColumns.includes(name.toLowerCase()))
   if (reserved !== undefined) return `column ${reserved.name} has a name that the table keeps for itself`
+  const odd = file.columns.find(({ type }) => unsupportedIn(type) !== null)
+  if (odd !== undefined)
+    return `column ${odd.name} holds ${unsupportedIn(odd.type)} values, which no table here can keep`
   return empty.size === 0 ? file.columns : file.columns.filter((column) => !empty.has(column))
 }
 
 /** The declared columns, then those that were added, by name; an added column takes the type that holds all of its types. */
-function tableColumns(task: ConsolidateTask, files: { columns: Column[] }[]): Column[] {
+function tableColumns(task: ConsolidateTask, files: Pick<DataFile, 'columns' | 'rows'>[]): Column[] {
   const declared = Object.entries(task.columns).map(([name, type]) => ({ name, type }))
   const known = new Set(declared.map(({ name }) => name.toLowerCase()))
   const added = new Map<string, { names: Set<string>; types: Set<string> }>()
-  for (const columns of new Set(files.map((file) => file.columns))) {
+  // A file without rows brings no column: it may come alone, and then nothing is rewritten for it.
+  for (const columns of new Set(files.filter(({ rows }) => rows > 0).map((file) => file.columns))) {
     for (const { name, type } of columns) {
       const folded = name.toLowerCase()
       if (known.has(folded)) continue

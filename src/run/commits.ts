@@ -69,7 +69,15 @@ export async function commit(store: Store, record: CommitRecord): Promise<void> 
 /** Makes the moves of a decided commit; each is made at most once, however often this is called. */
 async function rollForward(store: Store, record: CommitRecord): Promise<void> {
   for (const move of record.moves) await makeMove(store, move)
-  await store.remove(record.staging)
+  await removeStaging(store, record.staging)
+}
+
+/** What says that it was decided goes last: a kill in between must not make it look undecided. */
+async function removeStaging(store: Store, staging: string): Promise<void> {
+  const { files, folders } = await store.list(staging)
+  for (const name of folders) await store.remove(`${staging}/${name}`)
+  for (const { path } of files) if (path !== `${staging}/${preparedName}`) await store.remove(path)
+  await store.remove(staging)
 }
 
 async function makeMove(store: Store, move: PublishMove): Promise<void> {
@@ -100,6 +108,8 @@ export async function recover(store: Store, pipeline: string): Promise<string[]>
     }
     await store.remove(`${home}/${run}`)
   }
+  // An empty folder would have every reader take the lock to look whether something is to be mended.
+  await store.remove(home)
   await removeDrafts(store)
   return done
 }
@@ -122,7 +132,10 @@ export async function stagingPipelines(store: Store): Promise<string[]> {
 export async function settle(store: Store, staging: string, run: string): Promise<string | null> {
   const record = await preparedRecord(store, staging)
   if (record === null) {
+    const { files, folders } = await store.list(staging)
     await store.remove(staging)
+    // Nothing but the folder: a run that had only begun, or one that had finished its commit and all but this.
+    if (files.length + folders.length === 0) return null
     return `what the interrupted run ${run} had staged was removed; it had published nothing of it`
   }
   const pending = await isPending(store, record)

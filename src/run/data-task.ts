@@ -1,7 +1,7 @@
 /** Runs a data task: survey, plan, execute, check, publish; one partition after the other. */
 import { tmpdir } from 'node:os'
 import type { ConsolidateTask } from '../define/consolidate.ts'
-import { hasCode } from '../errors.ts'
+import { hasCode, MillraceError } from '../errors.ts'
 import type { Event } from '../events.ts'
 import { type Planned, planConsolidate } from '../plan/consolidate.ts'
 import type { CommitCounts, CommitRecord, Engine, EngineContext, Plan, Progress, Staged, Store } from '../types.ts'
@@ -169,6 +169,12 @@ async function withoutUnreadable(plan: Plan, error: unknown, context: TaskContex
   if (landing === undefined) return null
   const probed = await context.engine.probe(landing.files, engineContext('', { ...context, dryRun: true }))
   if (probed.length === 0) return null
+  for (const { path } of probed) {
+    if ((await context.store.kind(path)) !== 'missing') continue
+    throw new MillraceError('storage', `${JSON.stringify(path)}  was removed while the run was reading it. Run again`, {
+      cause: error,
+    })
+  }
   const reasons = new Map(probed.map(({ path, reason }) => [path, reason]))
   const bad = landing.files.filter(({ path }) => reasons.has(path))
   const files = bad.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256, reason: reasons.get(path) ?? '' }))

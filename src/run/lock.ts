@@ -56,7 +56,10 @@ function heldBy(pipeline: string, { run, process }: LockFile, waitMs: number): M
 async function tryTake(store: Store, folder: string, number: number, run: string): Promise<boolean> {
   try {
     await store.createExclusive(numberedPath(folder, number), content(run, false))
-    return true
+    // Since this number was chosen others may have come and gone, and taken away the number itself: the greatest holds.
+    if ((await listNumbers(store, folder)).at(-1) === number) return true
+    await store.remove(numberedPath(folder, number))
+    return false
   } catch (error) {
     if (hasCode(error, 'exists')) return false
     throw error

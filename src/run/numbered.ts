@@ -23,7 +23,14 @@ export async function listNumbers(store: Store, folder: string): Promise<number[
 
 /** The file with the greatest number, or null where there is none. */
 export async function latestNumbered<T>(store: Store, folder: string): Promise<{ number: number; value: T } | null> {
-  const number = (await listNumbers(store, folder)).at(-1)
-  if (number === undefined) return null
-  return { number, value: JSON.parse(await store.readText(numberedPath(folder, number))) as T }
+  for (;;) {
+    const number = (await listNumbers(store, folder)).at(-1)
+    if (number === undefined) return null
+    try {
+      return { number, value: JSON.parse(await store.readText(numberedPath(folder, number))) as T }
+    } catch (error) {
+      // A later one may have come meanwhile, whose writer took this one away.
+      if ((await store.kind(numberedPath(folder, number))) !== 'missing') throw error
+    }
+  }
 }

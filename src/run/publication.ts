@@ -37,7 +37,6 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
   checkBalance(plan, staged, counts, context.dryRun)
   if (!context.dryRun) for (const file of staged.files) await store.sync(`${staging}/${file.path}`)
   const list = await stageUnreadable(plan, context)
-  const kept = plan.outputs.find(({ name }) => name === plan.publish.balance.rowsOut)
   return {
     commitVersion: 1,
     scope: plan.publish.scope,
@@ -50,8 +49,7 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
     moves: [...plan.publish.steps.flatMap((step) => moves(step, staged, staging)), ...list],
     partitions: partitions(plan, staged, previous),
     bookmark: plan.publish.bookmark,
-    codec: kept?.codec ?? previous?.codec ?? 'snappy',
-    fileCount: kept?.fileCount ?? previous?.fileCount ?? 0,
+    ...plan.publish.layout,
     counts,
   }
 }

@@ -43,7 +43,7 @@ export async function startRun(options: RunOptions, given: Record<string, unknow
   const { pipeline, now } = options
   const params = resolveParams(pipeline, given, now)
   const run = `${pipeline.name}-${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}-${randomBytes(3).toString('hex')}`
-  return await attemptRun(options, run, params, [])
+  return await attemptRun(options, run, params)
 }
 
 /** Goes on with a run that did not succeed: its parameters, after its last finished task. Throws `usage` if it succeeded. */
@@ -51,18 +51,17 @@ export async function retryRun(options: RunOptions, run: string): Promise<RunSta
   const events = await readEvents(options.store, run)
   const state = foldRun(events)
   if (state === null) throw new MillraceError('not-found', `run ${run} has no events`)
-  if (state.status.startsWith('succeeded')) {
+  refuseSucceeded(state)
+  return await attemptRun({ ...options, env: state.env, dryRun: state.dryRun, only: state.only }, run, state.params)
+}
+
+function refuseSucceeded(state: RunState | null): void {
+  if (state?.status.startsWith('succeeded')) {
     throw new MillraceError(
       'usage',
-      `run ${run} has ${state.status}; there is nothing to retry. Start a new one with millrace run ${state.pipeline}`,
+      `run ${state.run} has ${state.status}; there is nothing to retry. Start a new one with millrace run ${state.pipeline}`,
     )
   }
-  return await attemptRun(
-    { ...options, env: state.env, dryRun: state.dryRun, only: state.only },
-    run,
-    state.params,
-    events,
-  )
 }
 
 /** A pipeline's parameters with its defaults at a time. Throws `usage`. */
@@ -73,25 +72,23 @@ export function resolveParams(pipeline: Pipeline, given: Record<string, unknown>
   return params as Record<string, Json>
 }
 
-async function attemptRun(
-  options: RunOptions,
-  run: string,
-  params: Record<string, Json>,
-  past: RunEvent[],
-): Promise<RunState> {
+async function attemptRun(options: RunOptions, run: string, params: Record<string, Json>): Promise<RunState> {
   const { store, pipeline, dryRun, signal } = options
   const tasks = chosenTasks(pipeline, params, options.only)
   // A dry run writes nothing but its own log, so it can neither hold a lock nor need one.
   const lock = dryRun
     ? null
     : await takeLock(store, pipeline.name, run, { waitMs: options.waitMs, signal, onWait: options.onWait })
-  const events = [...past]
-  const attempt = 1 + past.filter(({ type }) => type === 'run-started').length
-  const log = openRunLog(store, run, attempt, (event) => {
-    events.push(event)
-    options.onEvent(event)
-  })
   try {
+    // Read with the lock held: another retry may have gone on with the run meanwhile.
+    const past = await readEvents(store, run)
+    refuseSucceeded(foldRun(past))
+    const events = [...past]
+    const attempt = 1 + past.filter(({ type }) => type === 'run-started').length
+    const log = openRunLog(store, run, attempt, (event) => {
+      events.push(event)
+      options.onEvent(event)
+    })
     await runAttempt({ ...options, run, attempt, params, tasks, events, write: log.write })
     return foldRun(events) as RunState
   } finally {

@@ -26,7 +26,7 @@ export async function surveyConsolidate(task: ConsolidateTask, context: SurveyCo
   const source = await sourcePath(task, context)
   if (task.from.day !== 'all') {
     const day = await surveyDay(task, source, task.from.day, context)
-    const isEmpty = day.files.length + day.consumed === 0
+    const isEmpty = day.files.length + day.consumed.length === 0
     return { source, landedDays: isEmpty ? (await listDays(store, source)).days : [], days: [day] }
   }
   const { days: landedDays, notDays } = await listDays(store, source)
@@ -64,30 +64,32 @@ async function surveyDay(
   const { files, skipped } = await listLanded(store, source, day)
   for (const path of skipped)
     await context.onWarning(`${JSON.stringify(path)}  does not end in .parquet and was not read`)
-  const fresh = await inspectNew(files, bookmark, context)
-  return { day, folder: dayFolder(source, day), consumed: files.length - fresh.length, files: fresh, standing }
+  const known = new Set(bookmark.map(identityText))
+  const inspected = await inspectFiles(files, context)
+  const isConsumed = (file: FileIdentity): boolean => known.has(identityText(file))
+  return {
+    day,
+    folder: dayFolder(source, day),
+    consumed: inspected.filter(isConsumed),
+    files: inspected.filter((file) => !isConsumed(file)),
+    standing,
+  }
 }
 
-/** The files that the bookmark does not know by path, size and content. */
-async function inspectNew(
-  files: StoreEntry[],
-  bookmark: FileIdentity[],
-  context: SurveyContext,
-): Promise<(DataFile | UnreadableFile)[]> {
-  const known = new Set(bookmark.map(identityText))
+/** Hash, rows and columns of every file. */
+async function inspectFiles(files: StoreEntry[], context: SurveyContext): Promise<(DataFile | UnreadableFile)[]> {
   const schemas = new Map<string, Column[]>()
-  const fresh: (DataFile | UnreadableFile)[] = []
+  const inspected: (DataFile | UnreadableFile)[] = []
   for (const [index, entry] of files.entries()) {
     const file = await inspectParquet(context.store, entry)
-    if (!known.has(identityText(file)))
-      fresh.push('columns' in file ? { ...file, columns: shared(file.columns, schemas) } : file)
+    inspected.push('columns' in file ? { ...file, columns: shared(file.columns, schemas) } : file)
     if (index % breathEvery === 0) {
       context.onProgress(index, files.length)
       await new Promise((resolve) => setImmediate(resolve))
       if (context.signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
     }
   }
-  return fresh
+  return inspected
 }
 
 /** Thousands of files have few schemas: equal ones become one value. */

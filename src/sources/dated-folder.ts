@@ -2,7 +2,8 @@
 import { MillraceError } from '../errors.ts'
 import type { Store, StoreEntry } from '../types.ts'
 
-export type LandedFiles = { files: StoreEntry[]; skipped: string[] }
+/** The files of a day, and those that are not read, with the reason. */
+export type LandedFiles = { files: StoreEntry[]; skipped: { path: string; reason: string }[] }
 
 /** The folder of a day. */
 export function dayFolder(path: string, day: string): string {
@@ -38,11 +39,14 @@ export async function listLanded(store: Store, path: string, day: string): Promi
     )
   }
   const landed: LandedFiles = { files: [], skipped: [] }
-  for (const file of (await store.list(folder)).files) {
+  const { files, unnamed } = await store.list(folder)
+  for (const path of unnamed)
+    landed.skipped.push({ path, reason: 'has a name that is not UTF-8 and cannot be opened; rename it' })
+  for (const file of files) {
     const name = file.path.slice(folder.length + 1)
     if (isIgnored(name)) continue
     if (name.toLowerCase().endsWith('.parquet')) landed.files.push(file)
-    else landed.skipped.push(file.path)
+    else landed.skipped.push({ path: file.path, reason: 'does not end in .parquet and was not read' })
   }
   return landed
 }

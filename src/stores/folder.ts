@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import { hostname } from 'node:os'
 import * as path from 'node:path'
 import { hasCode, MillraceError, messageOf, systemCode } from '../errors.ts'
-import type { Store, StoreEntry } from '../types.ts'
+import type { Store, StoreEntry, StoreListing } from '../types.ts'
 
 /** Where a file is written before it appears under its name: `<process>.<random>@<host>`. */
 export const draftsFolder = '_millrace/drafts'
@@ -59,15 +59,26 @@ export function safeSegments(relative: string): string[] {
   return segments
 }
 
+/** Undefined for what is not there, also below a file. */
+function statOf(absolute: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(absolute, { throwIfNoEntry: false })
+  } catch (error) {
+    if (systemCode(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
 function kindOf(absolute: string): 'file' | 'folder' | 'missing' {
-  const stat = fs.statSync(absolute, { throwIfNoEntry: false })
+  const stat = statOf(absolute)
   if (stat === undefined) return 'missing'
   return stat.isDirectory() ? 'folder' : 'file'
 }
 
-function listFolder(absolute: string, relative: string): { files: StoreEntry[]; folders: string[] } {
-  if (kindOf(absolute) !== 'folder') return { files: [], folders: [] }
+function listFolder(absolute: string, relative: string): StoreListing {
+  if (kindOf(absolute) !== 'folder') return { files: [], folders: [], unnamed: [] }
   const files: StoreEntry[] = []
+  const unnamed: string[] = []
   const folders: string[] = []
   const prefix = relative === '' || relative === '.' ? '' : `${safeSegments(relative).join('/')}/`
   for (const name of fs.readdirSync(absolute).sort()) {
@@ -75,8 +86,10 @@ function listFolder(absolute: string, relative: string): { files: StoreEntry[]; 
     const stat = fs.statSync(path.join(absolute, name), { throwIfNoEntry: false })
     if (stat?.isDirectory()) folders.push(name)
     else if (stat?.isFile()) files.push({ path: prefix + name, bytes: stat.size })
+    // Node gives a name that is not UTF-8 with replacement characters, by which it cannot be opened.
+    else if (stat === undefined && name.includes('\ufffd')) unnamed.push(prefix + name)
   }
-  return { files, folders }
+  return { files, folders, unnamed }
 }
 
 function readRange(absolute: string, start: number, end: number): Uint8Array {

@@ -49,10 +49,6 @@ describe('the portable subset', () => {
     expect(expandPortable('to_text(a -- , b)\n)', 'duckdb').replaceAll(/\s/g, '')).toBe('CAST(aASVARCHAR)')
   })
 
-  it('refuses a comment that never ends', () => {
-    expect(() => expandPortable('a /* b', 'duckdb')).toThrow(/never ends/)
-  })
-
   it('refuses a call with too few or too many arguments', () => {
     expect(() => expandPortable('divide(a)', 'duckdb')).toThrow()
     expect(() => expandPortable('to_text(a, b)', 'duckdb')).toThrow()
@@ -86,7 +82,7 @@ describe('the portable subset', () => {
           `${name}(one, two)`.replace(', two', twoArguments(name) ? ', two' : ''),
           dialect,
         )
-        expect(expanded).not.toContain(`${name}(`)
+        expect(expanded).not.toMatch(new RegExp(`(?<!\\w)${name}\\(`))
         expect(expanded).not.toMatch(/\$\d|\{whitespace\}/)
         expect(expanded).toContain('one')
         if (twoArguments(name)) expect(expanded).toContain('two')

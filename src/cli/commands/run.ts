@@ -128,6 +128,11 @@ function conclude(
     output.write(`${metricsLine(state.metrics)}\n`)
   }
   if (isDone) return 0
-  if (!state.dryRun) stderr.write(`go on with: millrace retry ${state.run} --root ${root}\n`)
+  if (!state.dryRun) stderr.write(`go on with: millrace retry ${state.run} --root ${shellText(root)}\n`)
   return state.status === 'cancelled' ? 130 : 1
+}
+
+/** Text as a shell takes it to the letter. */
+function shellText(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

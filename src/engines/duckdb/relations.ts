@@ -4,41 +4,31 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 
 import { assert } from '../../errors.ts'
+import { type ParsedType, parseType } from '../../formats/column-types.ts'
 import type { Column, EngineContext, NewestView, PlanInput } from '../../types.ts'
 import { expandPortable, quoteName, quoteText } from '../portable.ts'
 import type { Session } from './session.ts'
 
-/** Hive's type names in DuckDB's spelling. */
+/** Hive's type names in DuckDB's spelling. Throws `engine` for text that is no type. */
 export function duckdbType(type: string): string {
-  const nested = /^(array|map|struct)<(.*)>$/s.exec(type)
-  if (nested !== null) return nestedType(nested[1] as string, splitTop(nested[2] as string))
-  const names: Record<string, string> = { string: 'VARCHAR', binary: 'BLOB', timestamptz: 'TIMESTAMPTZ' }
-  return names[type] ?? type.toUpperCase()
+  return spelled(parseType(type))
 }
 
-function nestedType(kind: string, parts: string[]): string {
-  if (kind === 'array') return `${duckdbType(parts[0] ?? '')}[]`
-  if (kind === 'map') return `MAP(${parts.map(duckdbType).join(', ')})`
-  const fields = parts.map((part) => {
-    const colon = part.indexOf(':')
-    return `${quoteName(part.slice(0, colon))} ${duckdbType(part.slice(colon + 1))}`
-  })
-  return `STRUCT(${fields.join(', ')})`
-}
-
-function splitTop(text: string): string[] {
-  const parts: string[] = []
-  let depth = 0
-  let start = 0
-  for (let at = 0; at < text.length; at += 1) {
-    if ('<('.includes(text[at] as string)) depth += 1
-    else if ('>)'.includes(text[at] as string)) depth -= 1
-    else if (text[at] === ',' && depth === 0) {
-      parts.push(text.slice(start, at))
-      start = at + 1
+function spelled(type: ParsedType): string {
+  switch (type.kind) {
+    case 'decimal':
+      return `DECIMAL(${type.precision}, ${type.scale})`
+    case 'array':
+      return `${spelled(type.item)}[]`
+    case 'map':
+      return `MAP(${spelled(type.key)}, ${spelled(type.value)})`
+    case 'struct':
+      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${spelled(field.type)}`).join(', ')})`
+    case 'scalar': {
+      const names: Record<string, string> = { string: 'VARCHAR', binary: 'BLOB' }
+      return names[type.name] ?? type.name.toUpperCase()
     }
   }
-  return [...parts, text.slice(start)]
 }
 
 /** Files as a list that DuckDB takes to the letter: in its patterns, a bracket expression of one character is that one. */
@@ -99,9 +89,9 @@ async function createFileTable(session: Session, input: PlanInput): Promise<void
 
 /**
  * The greatest row of every key. Most keys occur once, so only the keys that occur twice or more are sorted; what remains
- * is the row numbers to leave out. Gives the number of rows left out.
+ * is the row numbers (`number`, a column of the table) to leave out. Gives how many rows are left out.
  */
-export async function createNewest(session: Session, view: NewestView): Promise<number> {
+export async function createNewest(session: Session, view: NewestView, number: string): Promise<number> {
   const { from, where, key, orderBy } = view.newest
   const keys = key.map(quoteName)
   const condition = expandPortable(where, 'duckdb')
@@ -118,15 +108,15 @@ export async function createNewest(session: Session, view: NewestView): Promise<
   const equals = Number(nulls?.n) === 0 ? '=' : 'IS NOT DISTINCT FROM'
   await session.run(`
     CREATE TABLE ${superseded} AS SELECT row_id FROM (
-      SELECT "$from".rowid AS row_id, row_number() OVER (PARTITION BY ${keys.map((name) => `"$from".${name}`).join(', ')} ORDER BY ${order}) AS place
+      SELECT "$from".${number} AS row_id, row_number() OVER (PARTITION BY ${keys.map((name) => `"$from".${name}`).join(', ')} ORDER BY ${order}) AS place
       FROM ${quoteName(from)} AS "$from" SEMI JOIN ${repeated} AS "$repeated"
         ON ${keys.map((name) => `"$repeated".${name} ${equals} "$from".${name}`).join(' AND ')}
       WHERE ${condition}
     ) WHERE place > 1 ORDER BY row_id`)
   await session.run(`
     CREATE VIEW ${quoteName(view.name)} AS
-      SELECT ${view.columns.map(quoteName).join(', ')}, rowid AS "$row" FROM ${quoteName(from)}
-      WHERE (${condition}) AND rowid NOT IN (SELECT row_id FROM ${superseded})`)
+      SELECT ${view.columns.map(quoteName).join(', ')}, ${number} AS "$row" FROM ${quoteName(from)}
+      WHERE (${condition}) AND ${number} NOT IN (SELECT row_id FROM ${superseded})`)
   const [count] = await session.rows(`SELECT count(*) AS n FROM ${superseded}`)
   return Number(count?.n)
 }

@@ -69,7 +69,7 @@ WHITESPACE = ''.join(
     ]
 )  # fmt: skip
 COMMENT = re.compile(r'--[^\n]*|/\*[\s\S]*?\*/')
-WORD = re.compile(r'[A-Za-z_][A-Za-z0-9_]*')
+WORD = re.compile(r'[\w$]+')
 
 
 def expand(sql, functions):
@@ -83,9 +83,10 @@ def expand(sql, functions):
             out.append(quoted(sql[at:end]))
             at = end
             continue
-        comment = COMMENT.match(sql, at)
-        if comment:
-            at = comment.end()
+        end = comment_end(sql, at)
+        if end is not None:
+            out.append(' ')
+            at = end
             continue
         word = WORD.match(sql, at)
         if word is None:
@@ -98,16 +99,25 @@ def expand(sql, functions):
             out.append(word.group())
             continue
         values, at = call_arguments(sql, at)
-        out.append(fill(template['spark'], [expand(value.strip(), functions) for value in values]))
+        out.append(fill(word.group(), template['spark'], [expand(value.strip(), functions) for value in values]))
     return ''.join(out)
 
 
-def fill(template, values):
+def comment_end(sql, at):
+    """Where a comment that starts here ends, or None."""
+    comment = COMMENT.match(sql, at)
+    if comment is None and sql[at : at + 2] == '/*':
+        raise PlanError('a comment that starts at character %d never ends: %s' % (at, sql[at : at + 40]))
+    return comment and comment.end()
+
+
+def fill(name, template, values):
+    count = max(int(position) for position in re.findall(r'\$(\d)', template))
+    if len(values) != count:
+        raise PlanError('%s takes %d arguments, not %d: %s' % (name, count, len(values), ', '.join(values)))
+
     def value(match):
-        if match.group(1) is None:
-            return WHITESPACE
-        position = int(match.group(1)) - 1
-        return values[position] if 0 <= position < len(values) else ''
+        return WHITESPACE if match.group(1) is None else values[int(match.group(1)) - 1]
 
     return re.sub(r'\$(\d)|\{whitespace\}', value, template)
 
@@ -136,7 +146,10 @@ def call_arguments(sql, start):
     begin = at = start
     while at < len(sql):
         char = sql[at]
-        if char in '\'"':
+        end = comment_end(sql, at)
+        if end is not None:
+            at = end - 1
+        elif char in '\'"':
             at = quoted_end(sql, at) - 1
         elif char in '([{':
             depth += 1
@@ -183,20 +196,31 @@ def spark_type(text, zoned=False):
         raise PlanError('type %s is none that Spark 3.5 has; run this with --engine duckdb' % text)
     kind, parts = nested.group(1), split_top(nested.group(2))
     if kind == 'struct':
-        pairs = [part.partition(':') for part in parts]
-        return types.StructType([types.StructField(name, spark_type(of, zoned)) for name, _, of in pairs])
+        fields = [FIELD.match(part) for part in parts]
+        names = [unquoted(match.group(1)) for match in fields]
+        return types.StructType(
+            [types.StructField(name, spark_type(match.group(2), zoned)) for name, match in zip(names, fields)]
+        )
     of = [spark_type(part, zoned) for part in parts]
     return types.ArrayType(of[0]) if kind == 'array' else types.MapType(of[0], of[1])
 
 
+FIELD = re.compile(r'(\w+|`(?:[^`]|``)*`):(.*)$', re.S)
+
+
+def unquoted(name):
+    return name[1:-1].replace('``', '`') if name.startswith('`') else name
+
+
 def split_top(text):
+    """The parts between commas that are in no bracket and in no backticks."""
     parts, depth = [''], 0
-    for char in text:
-        depth += (char in '<(') - (char in '>)')
-        if char == ',' and depth == 0:
+    for token in re.findall(r'`(?:[^`]|``)*`|[^`]', text):
+        depth += (token in ('<', '(')) - (token in ('>', ')'))
+        if token == ',' and depth == 0:
             parts.append('')
         else:
-            parts[-1] += char
+            parts[-1] += token
     return parts
 
 
