@@ -112,6 +112,7 @@ function columnType(node: SchemaTree): string {
 
 function groupType({ element, children }: SchemaTree): string {
   const kind = element.logical_type?.type ?? element.converted_type
+  if (kind === 'VARIANT') return unsupportedType(kind)
   const [repeated] = children
   if (kind === 'LIST' && repeated !== undefined && children.length === 1) {
     const [item] = repeated.children

@@ -62,8 +62,7 @@ async function surveyDay(
   const target = `${task.to.path}/year=${year}/month=${month}/day=${date}`
   const { standing, bookmark } = await surveyStanding(target, context)
   const { files, skipped } = await listLanded(store, source, day)
-  for (const path of skipped)
-    await context.onWarning(`${JSON.stringify(path)}  does not end in .parquet and was not read`)
+  for (const { path, reason } of skipped) await context.onWarning(`${JSON.stringify(path)}  ${reason}`)
   const known = new Set(bookmark.map(identityText))
   const inspected = await inspectFiles(files, context)
   const isConsumed = (file: FileIdentity): boolean => known.has(identityText(file))

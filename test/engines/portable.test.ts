@@ -3,7 +3,7 @@ import { expandPortable, portableFunctionNames, quoteName, quoteText } from '../
 
 describe('the portable subset', () => {
   it.each([
-    ['what it does not know', "SELECT a + 1, 'x' FROM t -- ", "SELECT a + 1, 'x' FROM t "],
+    ['what it does not know', "SELECT a + 1, 'x' FROM t -- ", "SELECT a + 1, 'x' FROM t  "],
     ['text that looks like a call', "SELECT 'to_text(a)'", "SELECT 'to_text(a)'"],
     ['a name that looks like a call', 'SELECT "to_text(a)"', 'SELECT "to_text(a)"'],
     [
@@ -23,8 +23,9 @@ describe('the portable subset', () => {
     ],
     ['commas within brackets', 'to_text(f(a, b)[c, 1])', 'CAST(f(a, b)[c, 1] AS VARCHAR)'],
     ['commas and brackets within text', "matches(a, 'x,(y')", "regexp_matches(a, 'x,(y')"],
-    ['a line comment', "a -- to_text(b) it's\n, to_text(c)", 'a \n, CAST(c AS VARCHAR)'],
-    ['a block comment', 'a /* to_text(" */ , b', 'a  , b'],
+    ['a line comment', "a -- to_text(b) it's\n, to_text(c)", 'a  \n, CAST(c AS VARCHAR)'],
+    ['a block comment', 'a /* to_text(" */ , b', 'a   , b'],
+    ['a comment between two words', 'a/**/b', 'a b'],
     ['signs that only begin like comments', 'a - b / c * d', 'a - b / c * d'],
     ['a dollar in an argument', "to_text('$1$2$&')", "CAST('$1$2$&' AS VARCHAR)"],
     ['text beyond ASCII', "to_text('日本😀é')", "CAST('日本😀é' AS VARCHAR)"],
