@@ -28,7 +28,7 @@ process.stdout.on('error', (error) => {
   if (error.code === 'EPIPE') process.exit(0)
   throw error
 })
-process.exitCode = await main(process.argv.slice(2), {
+const code = await main(process.argv.slice(2), {
   systems,
   version,
   folder: process.cwd(),
@@ -38,3 +38,6 @@ process.exitCode = await main(process.argv.slice(2), {
   signal: controller.signal,
   now: () => new Date(),
 })
+// Ending here and not by running out of work saves a quarter of a second for a million rows, which giving the engine's
+// memory back piece by piece would take. What was written must be out first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))

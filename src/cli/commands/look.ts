@@ -6,7 +6,7 @@ import { currentLocation, latestCommits, recover, stagingPipelines } from '../..
 import { takeLock } from '../../run/lock.ts'
 import { readRun, readRuns } from '../../run/run-log.ts'
 import { runsText, runText } from '../../show/run.ts'
-import { bytes, table } from '../../show/text.ts'
+import { bytes, count, table } from '../../show/text.ts'
 import type { Store } from '../../types.ts'
 import { allPipelines, type Command, type CommandContext, openStore, resources } from '../context.ts'
 
@@ -123,13 +123,32 @@ export const sqlCommand: Command = {
       spill: tmpdir(),
       signal: context.environment.signal,
     })
-    const objects = (): unknown =>
-      result.rows.map((row) => Object.fromEntries(result.columns.map((name, index) => [name, row[index]])))
-    context.data(context.isJson ? objects() : null, () => table(result.columns, result.rows))
+    writeResult(context, result)
     return 0
   },
 }
 
+const textRowsMax = 1000 // more is not read by a person, and columns are aligned over all rows
+
+/** In pieces: a text of all rows may be longer than a string can be. */
+function writeResult({ environment, isJson }: CommandContext, { columns, rows }: QueryResult): void {
+  const { stdout, stderr } = environment
+  if (!isJson) {
+    stdout.write(`${table(columns, rows.slice(0, textRowsMax))}\n`)
+    if (rows.length > textRowsMax) {
+      stderr.write(`the first ${count(textRowsMax)} of ${count(rows.length)} rows; --json gives all, or add a LIMIT\n`)
+    }
+    return
+  }
+  stdout.write('[')
+  for (const [index, row] of rows.entries()) {
+    const object = Object.fromEntries(columns.map((name, column) => [name, row[column]]))
+    stdout.write(`${index === 0 ? '' : ','}${JSON.stringify(object)}`)
+  }
+  stdout.write(']\n')
+}
+
+type QueryResult = { columns: string[]; rows: unknown[][] }
 type Located = Parameters<typeof import('../../engines/duckdb/query.ts')['query']>[1]
 
 async function locateFiles(store: Store, tables: readonly CatalogTable[]): Promise<Located> {
