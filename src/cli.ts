@@ -58,7 +58,7 @@ async function dispatch(args: readonly string[], environment: Environment): Prom
 async function runCommand(command: Command, args: string[], environment: Environment): Promise<number> {
   const isHelp = args.some((arg) => arg === '--help' || arg === '-h')
   const config = await loadConfig(
-    flagValue(args, 'config') ?? environment.variables.MILLRACE_CONFIG,
+    flagValue(args, 'config') ?? (environment.variables.MILLRACE_CONFIG || undefined),
     environment.folder,
   )
   const named = args[0]?.startsWith('-') ? undefined : args[0]

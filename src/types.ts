@@ -98,6 +98,8 @@ export type Publication = {
   steps: PublishStep[]
   balance: Balance
   bookmark: FileIdentity[]
+  /** Files that the commit before has consumed are read again although its partition stands: counts tell what is new. */
+  repeats: boolean
   /** The file count and codec asked for, whether or not the partition is rewritten. */
   layout: { codec: Codec; fileCount: number }
   unreadable: { target: string; files: UnreadableFile[] } | null

@@ -71,7 +71,7 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
   }
   if (rows !== Number(metadata.num_rows)) throw new Damage('is damaged: its row groups do not add up to its rows')
   const columns = parquetSchema(metadata).children.map((child) => ({
-    name: child.element.name,
+    name: nameOf(child),
     type: columnType(child),
   }))
   const seen = new Map<string, string>()
@@ -132,8 +132,14 @@ function groupType({ element, children }: SchemaTree): string {
   return structOf(children)
 }
 
+/** A damaged footer may lack what the types say is there. */
+function nameOf({ element }: SchemaTree): string {
+  if (typeof element.name !== 'string') throw new Damage('is damaged: its footer has a column without a name')
+  return element.name
+}
+
 function structOf(children: SchemaTree[]): string {
-  return structType(children.map((child) => ({ name: child.element.name, type: columnType(child) })))
+  return structType(children.map((child) => ({ name: nameOf(child), type: columnType(child) })))
 }
 
 function primitiveType(element: SchemaElement): string {

@@ -82,7 +82,8 @@ function noInput(task: ConsolidateTask, survey: ConsolidateSurvey): MillraceErro
 }
 
 function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Planned {
-  const survey = isSufficient(task, found) ? found : fromTheStart(found)
+  const repeats = !isSufficient(task, found)
+  const survey = repeats ? fromTheStart(found) : found
   const { standing, day } = survey
   const { readable, unreadable } = sortFiles(task, survey.files)
   const newRows = readable.reduce((sum, { rows }) => sum + rows, 0)
@@ -119,6 +120,7 @@ function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Pla
       steps,
       balance: { rowsIn: 'landing', rowsStanding: 'standing', rowsOut: 'kept', quarantined: 'rejected' },
       bookmark: [...(standing.commit?.bookmark ?? []), ...[...readable, ...unreadable].map(identity)],
+      repeats,
       layout: { codec: task.to.codec, fileCount: task.to.files },
       unreadable: unreadable.length === 0 ? null : { target: quarantineFolder(pipeline, partition), files: unreadable },
     },

@@ -33,8 +33,9 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
       `${plan.publish.scope}  was changed by run ${previous?.run} since this run planned. Run again`,
     )
   }
-  const counts = countsOf(plan, staged)
-  checkBalance(plan, staged, counts, context.dryRun)
+  const read = countsOf(plan, staged)
+  checkBalance(plan, staged, read, context.dryRun)
+  const counts = plan.publish.repeats && previous !== null ? newOf(plan, read, previous) : read
   if (!context.dryRun) for (const file of staged.files) await store.sync(`${staging}/${file.path}`)
   const list = await stageUnreadable(plan, context)
   return {
@@ -67,6 +68,30 @@ function countsOf(plan: Plan, staged: Staged): CommitCounts {
     duplicates,
     quarantined: staged.rows[balance.quarantined] ?? 0,
     filesUnreadable: unreadable?.files.length ?? 0,
+  }
+}
+
+/** Of a day that was read from its start once more, what is new since the commit before; the balance holds for it too. */
+function newOf(plan: Plan, read: CommitCounts, previous: CommitRecord): CommitCounts {
+  const { balance, steps, bookmark } = plan.publish
+  const consumed = new Set(previous.bookmark.map(({ path, bytes, sha256 }) => `${sha256} ${bytes} ${path}`))
+  const files = plan.inputs.find(({ name }) => name === balance.rowsIn)?.files ?? []
+  const again = files.filter(({ path, bytes, sha256 }) => consumed.has(`${sha256} ${bytes} ${path}`))
+  const rowsAgain = again.reduce((sum, { rows }) => sum + rows, 0)
+  const rowsBefore = (output: string): number => {
+    const target = steps.find((step) => step.output === output)?.target
+    const files = previous.partitions.find(({ location }) => location === target)?.files ?? []
+    return files.reduce((sum, { rows }) => sum + rows, 0)
+  }
+  const rowsStanding = rowsBefore(balance.rowsOut)
+  const quarantinedBefore = rowsBefore(balance.quarantined)
+  return {
+    rowsIn: read.rowsIn - rowsAgain,
+    rowsStanding,
+    rowsOut: read.rowsOut,
+    duplicates: read.duplicates - (rowsAgain - rowsStanding - quarantinedBefore),
+    quarantined: read.quarantined - quarantinedBefore,
+    filesUnreadable: bookmark.length - previous.bookmark.length - (files.length - again.length),
   }
 }
 

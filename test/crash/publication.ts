@@ -98,6 +98,7 @@ function planOf({ run, kept, rejected, unreadable }: Work, previous: CommitRecor
         : [],
       balance: { rowsIn: 'landing', rowsStanding: 'standing', rowsOut: 'kept', quarantined: 'rejected' },
       bookmark: [...(previous?.bookmark ?? []), landed],
+      repeats: false,
       layout: { codec: 'snappy', fileCount: 2 },
       unreadable: listed.length === 0 ? null : { target: quarantinePath, files: listed },
     },

@@ -51,7 +51,7 @@ describe.skipIf(skip !== undefined)(`spark alone${skip === undefined ? '' : ` (s
   it('expands portable SQL in Python as Node does', () => {
     const queries = [
       `SELECT is_blank(a), "x""y\`z" FROM t -- is_blank(b)\nWHERE b = 'it''s \\ ''''' /* ' */ AND to_text(c) = ''`,
-      `IS_BLANK ( a ) is_blank(f(1, '),('), [2]) _is_blank(1) 1is_blank(2) matches(a, '$1 {whitespace}')`,
+      `IS_BLANK ( a ) is_blank(f(1, '),(', [2])) _is_blank(1) 1is_blank(2) matches(a, '$1 {whitespace}')`,
       `days_between(add_days(a, 1), ') ''') {whitespace} ünï a-b/c to_text()`,
     ]
     const program = `

@@ -57,8 +57,9 @@ describe('a folder store', () => {
         { path: 'list/b', bytes: 1 },
       ],
       folders: ['c'],
+      unnamed: [],
     })
-    expect(await store.list('not/there')).toEqual({ files: [], folders: [] })
+    expect(await store.list('not/there')).toEqual({ files: [], folders: [], unnamed: [] })
   })
 
   it('reads a part of a file and appends to its end', async () => {
