@@ -104,6 +104,7 @@ function numbersOf(rows: Record<string, unknown>[]): Record<string, number> {
 }
 
 async function watched<T>(session: Session, phase: string, context: EngineContext, act: () => Promise<T>): Promise<T> {
+  context.onProgress({ phase, percent: 0 })
   const timer = setInterval(() => {
     const percent = session.percent()
     if (percent >= 0) context.onProgress({ phase, percent })

@@ -34,6 +34,9 @@ export function createDisplay(screen: Screen): Display {
     )
     drawnMs = performance.now()
   }
+  // The seconds go on while an engine has nothing to say.
+  const timer = setInterval(draw, redrawEveryMs)
+  timer.unref()
   const line = (text: string): void => {
     screen.write(`${screen.isTerminal ? clearLine : ''}${text}\n`)
     draw()
@@ -50,6 +53,7 @@ export function createDisplay(screen: Screen): Display {
       if (performance.now() - drawnMs >= redrawEveryMs) draw()
     },
     end: () => {
+      clearInterval(timer)
       current = null
       if (screen.isTerminal) screen.write(clearLine)
     },

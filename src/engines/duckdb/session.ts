@@ -70,7 +70,9 @@ async function connect(instance: DuckDBInstance, signal: AbortSignal | undefined
     },
   }
   // Rows have no order of their own in a plan, and keeping one would hold back the threads.
-  await session.run(`SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET default_collation = ''`)
+  await session.run(`
+    SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET default_collation = '';
+    SET enable_progress_bar = true; SET enable_progress_bar_print = false`)
   return session
 }
 
