@@ -31,6 +31,8 @@ process.stdout.on('error', (error) => {
 const code = await main(process.argv.slice(2), {
   systems,
   version,
+  // How a person starts this program where they are: in a clone, or where the package is installed.
+  command: existsSync('bin/millrace.js') ? 'node bin/millrace.js' : 'npx millrace',
   folder: process.cwd(),
   variables: process.env,
   stdout: process.stdout,

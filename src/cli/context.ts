@@ -16,6 +16,8 @@ export type NamedPipeline = { name: string; description: string; load: () => Pro
 export type Environment = {
   systems: readonly NamedPipeline[]
   version: string
+  /** What a person types to start this program. */
+  command: string
   folder: string
   variables: Record<string, string | undefined>
   stdout: { write: (text: string) => unknown; isTTY?: boolean }

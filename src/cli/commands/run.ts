@@ -128,7 +128,7 @@ function conclude(
     output.write(`${metricsLine(state.metrics)}\n`)
   }
   if (isDone) return 0
-  if (!state.dryRun) stderr.write(`go on with: millrace retry ${state.run} --root ${shellText(root)}\n`)
+  if (!state.dryRun) stderr.write(`go on with: ${environment.command} retry ${state.run} --root ${shellText(root)}\n`)
   return state.status === 'cancelled' ? 130 : 1
 }
 

@@ -29,7 +29,7 @@ export const sampleCommand: Command = {
     context.data(
       made,
       () =>
-        `${plural(made.files, 'file')} with ${plural(made.rows, 'row')} written below ${store.root}\nnext: millrace run ${pipeline.name} --root ${store.root}`,
+        `${plural(made.files, 'file')} with ${plural(made.rows, 'row')} written below ${store.root}\nnext: ${context.environment.command} run ${pipeline.name} --root ${store.root}`,
     )
     return 0
   },
@@ -90,7 +90,7 @@ export const demoCommand: Command = {
     stdout.write('\n── what came out\n')
     await tablesCommand.run({ ...own, isJson: false, data: (_, text) => stdout.write(`${text()}\n`) })
     stdout.write(
-      `\n${nextSteps(flags.get('root') as string)}\nall of it took ${duration((performance.now() - startedMs) / 1000)}\n`,
+      `\n${nextSteps(environment.command, flags.get('root') as string)}\nall of it took ${duration((performance.now() - startedMs) / 1000)}\n`,
     )
     return 0
   },
@@ -100,13 +100,13 @@ function runFlags(flags: Map<string, string>): Map<string, string> {
   return new Map([...flags].filter(([name]) => name !== 'rows' && name !== 'seed'))
 }
 
-function nextSteps(root: string): string {
+function nextSteps(command: string, root: string): string {
   return [
     '── what to try next',
-    `node bin/millrace.js show --root ${root}                     # the last run: tasks, checks, warnings`,
-    `node bin/millrace.js run chargebacks --root ${root}          # again: nothing new, nothing changes`,
-    `node bin/millrace.js run chargebacks --root ${root} --output-file-count 3   # the same day in three files`,
-    `node bin/millrace.js sql --root ${root} "select status, count(*) n, sum(amount) total from chargebacks group by 1 order by 1"`,
-    `node bin/millrace.js plan chargebacks --root ${root}         # what a run would do now`,
+    `${command} show --root ${root}                     # the last run: tasks, checks, warnings`,
+    `${command} run chargebacks --root ${root}          # again: nothing new, nothing changes`,
+    `${command} run chargebacks --root ${root} --output-file-count 3   # the same day in three files`,
+    `${command} sql --root ${root} "select status, count(*) n, sum(amount) total from chargebacks group by 1 order by 1"`,
+    `${command} plan chargebacks --root ${root}         # what a run would do now`,
   ].join('\n')
 }
