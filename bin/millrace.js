@@ -23,11 +23,16 @@ for (const [signal, code] of [
     controller.abort()
   })
 }
-// A reader such as head may close the pipe early.
-process.stdout.on('error', (error) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
-})
+// A reader such as head may close a pipe early: what it does not want is dropped, the work and its exit code go on.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error
+    stream.write = (_text, done) => {
+      if (typeof done === 'function') done()
+      return true
+    }
+  })
+}
 const code = await main(process.argv.slice(2), {
   systems,
   version,

@@ -61,7 +61,7 @@ async function runCommand(command: Command, args: string[], environment: Environ
     flagValue(args, 'config') ?? (environment.variables.MILLRACE_CONFIG || undefined),
     environment.folder,
   )
-  const named = args[0]?.startsWith('-') ? undefined : args[0]
+  const named = firstPositional(args, [...commonFlags, ...command.flags, { name: 'help', value: null, text: '' }])
   const pipeline =
     command.takesParams && (!isHelp || named !== undefined) ? await findPipeline(named, config, environment) : null
   if (isHelp) {
@@ -70,7 +70,12 @@ async function runCommand(command: Command, args: string[], environment: Environ
   }
   const specs = [...commonFlags, ...command.flags]
   const known = [...specs.map(({ name }) => name), ...Object.keys(pipeline?.schema.shape ?? {}).map(kebabCase)]
-  const { positionals, flags } = parseLine(args, (name) => kindOf(name, specs, pipeline), known)
+  const { positionals, flags } = parseLine(
+    args,
+    (name) => kindOf(name, specs, pipeline),
+    known,
+    (name) => canonicalName(name, specs, pipeline),
+  )
   const positionalsMax = /[<["]/.test(command.usage) ? 1 : 0
   if (positionals.length > positionalsMax)
     throw new MillraceError(
@@ -106,6 +111,25 @@ function kindOf(name: string, specs: readonly FlagSpec[], pipeline: Pipeline | n
   const parameter = parameterNamed(pipeline.schema, name)
   if (parameter === undefined) return undefined
   return parameterKind(pipeline.schema, parameter) === 'boolean' ? 'boolean' : 'value'
+}
+
+/** `PARTITION_DATE` and `partition-date` are one flag. */
+function canonicalName(name: string, specs: readonly FlagSpec[], pipeline: Pipeline | null): string {
+  if (pipeline === null || specs.some((spec) => spec.name === name)) return name
+  if (name === 'DRY_RUN') return 'dry-run'
+  const parameter = parameterNamed(pipeline.schema, name)
+  return parameter === undefined ? name : kebabCase(parameter)
+}
+
+/** The first argument that is neither a flag nor the value of one: the pipeline brings flags of its own. */
+function firstPositional(args: readonly string[], specs: readonly FlagSpec[]): string | undefined {
+  for (let at = 0; at < args.length; at += 1) {
+    const arg = args[at] as string
+    if (!arg.startsWith('-')) return arg
+    const isBoolean = specs.some(({ name, value }) => `--${name}` === arg && value === null)
+    if (!arg.includes('=') && !isBoolean && !args[at + 1]?.startsWith('--')) at += 1
+  }
+  return undefined
 }
 
 async function overview(): Promise<string> {

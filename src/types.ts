@@ -100,6 +100,10 @@ export type Publication = {
   bookmark: FileIdentity[]
   /** Files that the commit before has consumed are read again although its partition stands: counts tell what is new. */
   repeats: boolean
+  /** The data files that the target held when the plan was made; null where the target is not replaced. */
+  standing: string[] | null
+  /** The partition has rows that another tool wrote, which no landed file brings back. */
+  hasAdopted: boolean
   /** The file count and codec asked for, whether or not the partition is rewritten. */
   layout: { codec: Codec; fileCount: number }
   unreadable: { target: string; files: UnreadableFile[] } | null
@@ -158,8 +162,8 @@ export type EngineContext = {
 export type Engine = {
   name: string
   execute(plan: Plan, context: EngineContext): Promise<Staged>
-  /** Reads every value of each file alone and says which fail. */
-  probe(files: PlanInputFile[], context: EngineContext): Promise<{ path: string; reason: string }[]>
+  /** Reads every value of each of an input's files alone, as the plan would, and says which fail. */
+  probe(input: PlanInput, context: EngineContext): Promise<{ path: string; reason: string }[]>
 }
 
 // --------------------------------------------------------------------------------------------------------- the store
@@ -190,6 +194,8 @@ export type Store = {
   append(path: string, text: string): Promise<void>
   /** Moves a file or a folder; the target must not exist, its parent is made. */
   move(from: string, to: string): Promise<void>
+  /** Makes the parent of a move's target. Throws `storage` where the move could not be made at once. */
+  prepareMove(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
   makeFolder(path: string): Promise<void>
   /** Makes what was written to a file by others durable. */
@@ -233,6 +239,7 @@ export type CommitRecord = {
   bookmark: FileIdentity[]
   codec: Codec
   fileCount: number
+  hasAdopted: boolean
   counts: CommitCounts
 }
 

@@ -1,6 +1,6 @@
 /** What every command works with: streams, flags, configuration, the root. */
 import * as fs from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import * as path from 'node:path'
 import type { Config } from '../define/config.ts'
 import type { Pipeline } from '../define/pipeline.ts'
@@ -105,6 +105,16 @@ export function resources({ flags, config }: CommandContext): { memoryBytes: num
     throw new MillraceError('usage', `--threads ${text} is refused: expected a whole number from 1 to 1024`)
   }
   return { memoryBytes: parseMemory(flags.get('memory') ?? config.memory ?? '60%', totalmem()), threads }
+}
+
+/** A folder for what does not fit in memory, gone afterwards. Two processes must never spill into the same one. */
+export async function withSpill<T>(act: (spill: string) => Promise<T>): Promise<T> {
+  const folder = fs.mkdtempSync(path.join(tmpdir(), 'millrace-spill-'))
+  try {
+    return await act(folder)
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** Milliseconds to wait for a lock. */

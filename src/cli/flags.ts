@@ -5,13 +5,14 @@ export type FlagSpec = { name: string; value: string | null; text: string }
 export type ParsedLine = { positionals: string[]; flags: Map<string, string> }
 
 /**
- * Splits arguments. `kindOf` tells what a flag's name takes: `value`, `boolean`, or undefined when there is no such flag.
+ * Splits arguments; flags are known by their canonical names, however they are spelled. `kindOf` tells what a flag's name takes: `value`, `boolean`, or undefined when there is no such flag.
  * A boolean may be followed by true or false, or be written `--no-name`. Throws `usage` naming the nearest flag.
  */
 export function parseLine(
   args: readonly string[],
   kindOf: (name: string) => 'value' | 'boolean' | undefined,
   known: readonly string[],
+  canonical: (name: string) => string = (name) => name,
 ): ParsedLine {
   const line: ParsedLine = { positionals: [], flags: new Map() }
   const rest = [...args]
@@ -26,7 +27,8 @@ export function parseLine(
       continue
     }
     const [name, inline] = splitFlag(arg)
-    const [flag, value] = readFlag(name, inline, rest, kindOf, known)
+    const [spelling, value] = readFlag(name, inline, rest, kindOf, known)
+    const flag = canonical(spelling)
     if (line.flags.has(flag)) throw new MillraceError('usage', `--${flag} is given twice`)
     line.flags.set(flag, value)
   }
@@ -51,7 +53,15 @@ function readFlag(
     if (inline === undefined && kindOf(positive) === 'boolean') return [positive, 'false']
     throw unknownFlag(`--${name}`, known)
   }
-  if (inline !== undefined) return [name, inline]
+  if (inline !== undefined) {
+    if (kind === 'boolean' && !/^(true|false)$/i.test(inline)) {
+      throw new MillraceError(
+        'usage',
+        `--${name}  ${JSON.stringify(inline)} is refused: expected a boolean, true or false`,
+      )
+    }
+    return [name, inline]
+  }
   if (kind === 'boolean') return [name, /^(true|false)$/i.test(rest[0] ?? '') ? (rest.shift() as string) : 'true']
   const value = rest.shift()
   if (value === undefined || value.startsWith('--')) throw new MillraceError('usage', `--${name} needs a value`)

@@ -42,6 +42,12 @@ export function consolidate(
       `task ${name}  output path ${to.path} overlaps the source ${from.path}, which is only read. Choose another output path`,
     )
   }
+  if (overlap(to.path, 'quarantine')) {
+    throw new MillraceError(
+      'usage',
+      `task ${name}  output path ${to.path} overlaps quarantine/, where rows that are set aside go. Choose another output path`,
+    )
+  }
   const declared = Object.keys(columns)
   for (const column of [keep.key, ...optional]) {
     if (!declared.includes(column)) {

@@ -34,7 +34,14 @@ export function parseParams(
   defaults: Record<string, unknown>,
 ): Record<string, unknown> {
   const given: Record<string, unknown> = { ...defaults }
+  const names = Object.keys(schema.shape)
   for (const [name, value] of Object.entries(values)) {
+    if (!names.includes(name)) {
+      throw new MillraceError(
+        'usage',
+        `there is no parameter ${name}${didYouMean(name, names) || ` (${names.join(', ')})`}`,
+      )
+    }
     given[name] = typeof value === 'string' ? fromText(value, parameterKind(schema, name)) : value
   }
   const parsed = schema.safeParse(given)

@@ -1,9 +1,9 @@
 /** The default engine: DuckDB in this process. */
 import { existsSync } from 'node:fs'
 import { hasCode, messageOf } from '../errors.ts'
-import type { Engine, EngineContext, Plan, PlanInputFile, PlanView, Staged } from '../types.ts'
+import type { Engine, EngineContext, Plan, PlanInput, PlanView, Staged } from '../types.ts'
 import { type NumberedRelation, writeOutput } from './duckdb/outputs.ts'
-import { createInput, createNewest, fileList, readablePath } from './duckdb/relations.ts'
+import { columnOf, createInput, createNewest, fileList, readablePath } from './duckdb/relations.ts'
 import { openSession, type Session } from './duckdb/session.ts'
 import { expandPortable, quoteName } from './portable.ts'
 
@@ -116,14 +116,14 @@ async function watched<T>(session: Session, phase: string, context: EngineContex
   }
 }
 
-async function probe(files: PlanInputFile[], context: EngineContext): Promise<{ path: string; reason: string }[]> {
+async function probe(input: PlanInput, context: EngineContext): Promise<{ path: string; reason: string }[]> {
   const session = await openSession(context)
   const unreadable: { path: string; reason: string }[] = []
   try {
-    for (const [index, { path }] of files.entries()) {
-      const reason = await readWhole(session, readablePath(path, context))
+    for (const [index, { path, schema }] of input.files.entries()) {
+      const reason = await readWhole(session, input, schema, readablePath(path, context))
       if (reason !== null) unreadable.push({ path, reason })
-      context.onProgress({ phase: 'probe', percent: (100 * (index + 1)) / files.length })
+      context.onProgress({ phase: 'probe', percent: (100 * (index + 1)) / input.files.length })
     }
     return unreadable
   } finally {
@@ -131,12 +131,12 @@ async function probe(files: PlanInputFile[], context: EngineContext): Promise<{ 
   }
 }
 
-/** Every value is read, one way or another: the aggregate needs them all. */
-async function readWhole(session: Session, path: string): Promise<string | null> {
+/** Every value is read and cast, one way or another: the aggregate needs them all. */
+async function readWhole(session: Session, input: PlanInput, schema: number, path: string): Promise<string | null> {
   try {
-    await session.rows(
-      `SELECT sum(hash(COLUMNS(*)) % 2) FROM read_parquet(${fileList([path])}, hive_partitioning = false)`,
-    )
+    const columns = input.columns.map((column) => columnOf(column, input.schemas[schema] ?? []))
+    const relation = `SELECT ${columns.join(', ')} FROM read_parquet(${fileList([path])}, hive_partitioning = false)`
+    await session.rows(`SELECT sum(hash(COLUMNS(*)) % 2) FROM (${relation})`)
     return null
   } catch (error) {
     if (hasCode(error, 'cancelled')) throw error

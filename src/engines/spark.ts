@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type ErrorCode, MillraceError, systemCode } from '../errors.ts'
-import type { Engine, EngineContext, Plan, PlanInputFile, Progress, Staged } from '../types.ts'
+import type { Engine, EngineContext, Plan, PlanInput, Progress, Staged } from '../types.ts'
 
 const runner = fileURLToPath(new URL('./spark/runner.py', import.meta.url))
 const functions = fileURLToPath(new URL('./portable-functions.json', import.meta.url))
@@ -46,7 +46,7 @@ export default function sparkEngine(options: SparkOptions = {}): Engine {
       const staging = context.staging === null ? [] : [`--staging=${context.staging}`]
       return (await runRunner(options, context, plan, staging)) as Staged
     },
-    async probe(files: PlanInputFile[], context: EngineContext): Promise<{ path: string; reason: string }[]> {
+    async probe({ files }: PlanInput, context: EngineContext): Promise<{ path: string; reason: string }[]> {
       if (files.length === 0) return []
       const result = await runRunner(options, context, files, ['--probe'])
       return (result as { unreadable: { path: string; reason: string }[] }).unreadable

@@ -7,7 +7,7 @@ import { parquetMetadata, parquetSchema } from 'hyparquet'
 import type { FileMetaData, SchemaElement, SchemaTree } from 'hyparquet/src/types.js'
 import { MillraceError, messageOf } from '../errors.ts'
 import type { DataFile, Store, StoreEntry, UnreadableFile } from '../types.ts'
-import { structType, unsupportedType } from './column-types.ts'
+import { parseType, structType, unsupportedIn, unsupportedType } from './column-types.ts'
 
 const wholeBytesMax = 32 * 2 ** 20 // larger files are hashed in pieces, so that one file never fills the memory
 const magic = 'PAR1'
@@ -22,11 +22,6 @@ export async function inspectParquet(store: Store, entry: StoreEntry): Promise<D
     if (error instanceof MillraceError) throw error
     return { ...identity, reason: messageOf(error) }
   }
-}
-
-/** SHA-256 of a file's content in base64url. */
-export async function hashContent(store: Store, entry: StoreEntry): Promise<string> {
-  return (await hashFile(store, entry)).sha256
 }
 
 /** Rows and columns from a file's footer. Throws an Error that says what is wrong with the file. */
@@ -74,6 +69,7 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
     name: nameOf(child),
     type: columnType(child),
   }))
+  for (const { type } of columns) if (unsupportedIn(type) === null) parseType(type) // throws for what a damaged footer says
   const seen = new Map<string, string>()
   for (const { name } of columns) {
     const twin = seen.get(name.toLowerCase())
@@ -93,6 +89,7 @@ async function hashFile(store: Store, entry: StoreEntry): Promise<{ sha256: stri
   const hash = createHash('sha256')
   for (let start = 0; start < entry.bytes; start += wholeBytesMax) {
     hash.update(await store.readRange(entry.path, start, Math.min(entry.bytes, start + wholeBytesMax)))
+    await new Promise((resolve) => setImmediate(resolve)) // reads are synchronous: signals and heartbeats need their turn
   }
   return { sha256: hash.digest('base64url') }
 }

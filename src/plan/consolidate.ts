@@ -42,12 +42,14 @@ export type StandingPartition = {
   files: DataFile[]
   /** Nothing of it can be used: the day is built anew from every landed file, and so is its quarantine. */
   isLost: boolean
+  /** Some rows come from another tool: no landed file brings them back. */
+  hasAdopted: boolean
 }
 
 /** A plan, or a day that is as it was asked for already. */
 export type Planned =
   | { kind: 'plan'; plan: Plan }
-  | { kind: 'unchanged'; partition: string; consumed: number; standingFiles: number }
+  | { kind: 'unchanged'; partition: string; consumed: number; standingFiles: number; commit: CommitRecord | null }
 
 const reservedColumns = ['_file', '$row', 'quarantine_reason', 'quarantine_file', 'year', 'month', 'day']
 
@@ -85,14 +87,21 @@ function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Pla
   const repeats = !isSufficient(task, found)
   const survey = repeats ? fromTheStart(found) : found
   const { standing, day } = survey
+  checkStanding(task, standing)
   const { readable, unreadable } = sortFiles(task, survey.files)
   const newRows = readable.reduce((sum, { rows }) => sum + rows, 0)
   const asked =
     standing.commit === null || (standing.commit.codec === task.to.codec && standing.commit.fileCount === task.to.files)
   if (survey.files.length === 0 && asked) {
-    return { kind: 'unchanged', partition: day, consumed: survey.consumed.length, standingFiles: standing.files.length }
+    return {
+      kind: 'unchanged',
+      partition: day,
+      consumed: survey.consumed.length,
+      standingFiles: standing.files.length,
+      commit: standing.commit,
+    }
   }
-  const isRewritten = newRows > 0 || (!asked && standing.files.length > 0)
+  const isRewritten = newRows > 0 || standing.isLost || (!asked && standing.files.length > 0)
   const columns = tableColumns(task, [...readable, ...standing.files])
   const partition = dayPartition(day)
   const target = `${task.to.path}/${partition.map(({ column, value }) => `${column}=${value}`).join('/')}`
@@ -121,11 +130,26 @@ function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Pla
       balance: { rowsIn: 'landing', rowsStanding: 'standing', rowsOut: 'kept', quarantined: 'rejected' },
       bookmark: [...(standing.commit?.bookmark ?? []), ...[...readable, ...unreadable].map(identity)],
       repeats,
+      standing: isRewritten ? found.standing.files.map(({ path }) => path) : null,
+      hasAdopted: standing.hasAdopted,
       layout: { codec: task.to.codec, fileCount: task.to.files },
-      unreadable: unreadable.length === 0 ? null : { target: quarantineFolder(pipeline, partition), files: unreadable },
+      unreadable:
+        unreadable.length === 0 ? null : { target: quarantineFolder(pipeline, task, partition), files: unreadable },
     },
   }
   return { kind: 'plan', plan }
+}
+
+/** Files that another tool put into the table must fit it as landed ones do: nothing in it can be set aside. */
+function checkStanding(task: ConsolidateTask, { files }: StandingPartition): void {
+  for (const file of files) {
+    const columns = columnsToRead(task, file)
+    if (typeof columns !== 'string') continue
+    throw new MillraceError(
+      'table-changed',
+      `${file.path}  lies in the table, but ${columns}. Move it away and run again`,
+    )
+  }
 }
 
 /**
@@ -137,7 +161,7 @@ function isSufficient(task: ConsolidateTask, survey: DaySurvey): boolean {
   const columns = tableColumns(task, [...sortFiles(task, survey.files).readable, ...standing.files])
   const types = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]))
   const keeps = ({ name, type }: Column): boolean => keepsValues(type, types.get(name.toLowerCase()) ?? type)
-  if (standing.files.every((file) => file.columns.every(keeps))) return true
+  if (standing.hasAdopted || standing.files.every((file) => file.columns.every(keeps))) return true
   const isLanded = new Set(consumed.map((file) => JSON.stringify(identity(file))))
   const bookmark = standing.commit?.bookmark ?? []
   return bookmark.length === 0 || !bookmark.every((file) => isLanded.has(JSON.stringify(identity(file))))
@@ -147,7 +171,7 @@ function isSufficient(task: ConsolidateTask, survey: DaySurvey): boolean {
 function fromTheStart(survey: DaySurvey): DaySurvey {
   const commit = survey.standing.commit === null ? null : { ...survey.standing.commit, partitions: [], bookmark: [] }
   const files = [...survey.consumed, ...survey.files].sort((a, b) => (a.path < b.path ? -1 : 1))
-  return { ...survey, consumed: [], files, standing: { commit, files: [], isLost: true } }
+  return { ...survey, consumed: [], files, standing: { commit, files: [], isLost: true, hasAdopted: false } }
 }
 
 function identity({ path, bytes, sha256 }: FileIdentity): FileIdentity {
@@ -163,8 +187,14 @@ function dayPartition(day: string): PartitionValue[] {
   ]
 }
 
-function quarantineFolder(pipeline: string, partition: PartitionValue[]): string {
-  return `quarantine/${pipeline}/${partition.map(({ column, value }) => `${column}=${value}`).join('/')}`
+/** The quarantine of a pipeline; of an output path that is not the usual one, in a folder of its own. */
+function quarantineFolder(pipeline: string, task: ConsolidateTask, partition: PartitionValue[]): string {
+  return `${quarantinePath(pipeline, task)}/${partition.map(({ column, value }) => `${column}=${value}`).join('/')}`
+}
+
+function quarantinePath(pipeline: string, task: ConsolidateTask): string {
+  const isUsual = task.to.path === `consolidated/${pipeline}`
+  return `quarantine/${pipeline}${isUsual ? '' : `/${task.to.path}`}`
 }
 
 /** Files whose declared columns are there with a type that the declared one holds, and the others with the reason. */
@@ -298,9 +328,12 @@ function publishSteps(
     { output: 'kept', target, mode: 'replace', table: tableAt(task.to.path), partition, columns },
     {
       output: 'rejected',
-      target: quarantineFolder(pipeline, partition),
+      target: quarantineFolder(pipeline, task, partition),
       mode: isLost ? 'replace' : 'append',
-      table: { database: 'quarantine', table: pipeline },
+      table: {
+        database: 'quarantine',
+        table: quarantinePath(pipeline, task).replace('quarantine/', '').replaceAll('/', '_'),
+      },
       partition,
       columns: quarantined,
     },

@@ -5,7 +5,7 @@
 import { MillraceError } from '../errors.ts'
 import { draftsFolder } from '../stores/folder.ts'
 import type { CommitRecord, PublishedPartition, PublishMove, Store } from '../types.ts'
-import { latestNumbered, listNumbers, numberedPath } from './numbered.ts'
+import { latestNumbered, numberedPath } from './numbered.ts'
 import { isAlive } from './process.ts'
 
 const commitsFolder = '_millrace/commits'
@@ -34,25 +34,18 @@ export async function latestCommits(store: Store): Promise<CommitRecord[]> {
   return commits
 }
 
-/** Every commit of a scope, oldest first. */
-export async function commitHistory(store: Store, scope: string): Promise<CommitRecord[]> {
-  const folder = `${commitsFolder}/${scope}`
-  const records: CommitRecord[] = []
-  for (const number of await listNumbers(store, folder)) {
-    records.push(JSON.parse(await store.readText(numberedPath(folder, number))) as CommitRecord)
-  }
-  return records
-}
-
 /**
  * Publishes what is staged: writes down what is prepared, decides by creating the record, then makes the moves.
- * Throws `conflict` when another commit has the number; then nothing has changed.
+ * Throws `conflict` when another commit has the number or the lock is lost (`assertHeld`), `storage` and `exists` when a move
+ * could not be made; then nothing has changed.
  */
-export async function commit(store: Store, record: CommitRecord): Promise<void> {
+export async function commit(store: Store, record: CommitRecord, assertHeld: () => Promise<void>): Promise<void> {
+  await checkMoves(store, record)
   await store.replace(
     `${record.staging}/${preparedName}`,
     `${JSON.stringify({ scope: record.scope, number: record.number })}\n`,
   )
+  await assertHeld()
   try {
     await store.createExclusive(recordPath(record), `${JSON.stringify(record)}\n`)
   } catch (error) {
@@ -66,9 +59,31 @@ export async function commit(store: Store, record: CommitRecord): Promise<void> 
   await rollForward(store, record)
 }
 
+/** What is decided must be possible: everything staged is there and can be moved to where nothing is in its way. */
+async function checkMoves(store: Store, { scope, moves }: CommitRecord): Promise<void> {
+  const targets = new Set(moves.map(({ target }) => target))
+  if (targets.size < moves.length) throw new MillraceError('storage', `${scope}  two outputs go to the same place`)
+  for (const { kind, staged, target } of moves) {
+    if (staged === null) continue
+    if ((await store.kind(staged)) === 'missing') {
+      throw new MillraceError(
+        'conflict',
+        `${scope}  what was staged for it is gone; another run may have taken over. Run again`,
+      )
+    }
+    if (kind === 'add-file' && (await store.kind(target)) !== 'missing') {
+      throw new MillraceError('exists', `${target}  exists already. Move it away and run again`)
+    }
+    await store.prepareMove(staged, target)
+  }
+}
+
 /** Makes the moves of a decided commit; each is made at most once, however often this is called. */
 async function rollForward(store: Store, record: CommitRecord): Promise<void> {
-  for (const move of record.moves) await makeMove(store, move)
+  // A later commit, made by another pipeline from what is staged here, has replaced the folders of this one already.
+  const latest = await latestNumbered<CommitRecord>(store, `${commitsFolder}/${record.scope}`)
+  const isReplaced = latest !== null && latest.number > record.number
+  for (const move of record.moves) if (move.kind === 'add-file' || !isReplaced) await makeMove(store, move)
   await removeStaging(store, record.staging)
 }
 

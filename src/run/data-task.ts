@@ -1,9 +1,12 @@
 /** Runs a data task: survey, plan, execute, check, publish; one partition after the other. */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { ConsolidateTask } from '../define/consolidate.ts'
 import { hasCode, MillraceError } from '../errors.ts'
 import type { Event } from '../events.ts'
 import { type Planned, planConsolidate } from '../plan/consolidate.ts'
+import { isIgnored } from '../sources/dated-folder.ts'
 import type { CommitCounts, CommitRecord, Engine, EngineContext, Plan, Progress, Staged, Store } from '../types.ts'
 import { commit, latestCommit, settle, stagingPath } from './commits.ts'
 import { publicationOf } from './publication.ts'
@@ -18,6 +21,7 @@ export type TaskContext = {
   run: string
   attempt: number
   dryRun: boolean
+  assertHeld: () => Promise<void>
   memoryBytes: number
   threads: number
   signal: AbortSignal
@@ -38,7 +42,7 @@ export type TaskResult = {
 /** Plans a task as it would run now; nothing is written. */
 export async function planTask(
   task: ConsolidateTask,
-  context: Omit<TaskContext, 'engine' | 'run' | 'attempt' | 'onPlan'>,
+  context: Omit<TaskContext, 'engine' | 'run' | 'attempt' | 'onPlan' | 'assertHeld'>,
 ): Promise<Planned[]> {
   const survey = await surveyConsolidate(task, {
     store: context.store,
@@ -55,7 +59,16 @@ export async function runDataTask(task: ConsolidateTask, context: TaskContext): 
   const result: TaskResult = { records_processed: 0, duplicates_removed: 0, rows_quarantined: 0, output_files: 0 }
   for (const planned of await planTask(task, context)) {
     if (planned.kind === 'unchanged') {
-      const { partition, consumed, standingFiles } = planned
+      const { partition, consumed, standingFiles, commit: last } = planned
+      if (last?.run === context.run && !context.dryRun) {
+        // An attempt of this run published it and was stopped before it could say so: the figures are this run's.
+        await announcePublished(task.name, partition, last, standingFiles, context)
+        result.records_processed += last.counts.rowsIn
+        result.duplicates_removed += last.counts.duplicates
+        result.rows_quarantined += last.counts.quarantined
+        result.output_files += standingFiles
+        continue
+      }
       await context.write({ type: 'unchanged', task: task.name, partition, consumed, standingFiles })
       result.output_files += standingFiles
       continue
@@ -89,10 +102,14 @@ async function runPlan(
       staging,
       previous,
       dryRun: context.dryRun,
+      signal: context.signal,
     })
     await report(plan, staged, publication, context)
-    if (!context.dryRun) await commit(store, publication)
-    await write(plan, publication, context)
+    if (!context.dryRun) {
+      await checkTarget(plan, context)
+      await commit(store, publication, context.assertHeld)
+    }
+    await announcePublished(plan.task, plan.partition, publication, keptFiles(plan, publication), context)
     return { counts: publication.counts, files: keptFiles(plan, publication) }
   } catch (error) {
     // Room is made at once, for the disk may be full; a commit that was decided is finished, never dropped.
@@ -133,30 +150,40 @@ async function execute(plan: Plan, staging: string, context: TaskContext): Promi
   const { store, dryRun } = context
   if (!dryRun) await store.makeFolder(staging)
   if (plan.outputs.length === 0) return { files: [], rows: {}, superseded: {}, metrics: {} }
-  return await context.engine.execute(plan, engineContext(staging, context))
+  return await withSpill(staging, context, (own) => context.engine.execute(plan, own))
 }
 
-function engineContext(staging: string, context: TaskContext): EngineContext {
+/**
+ * What does not fit in memory goes beside what is staged, so that a kill leaves it where it is cleaned up; a dry run, which
+ * writes nothing below the root, gets a temporary folder.
+ */
+async function withSpill<T>(
+  staging: string,
+  context: TaskContext,
+  act: (own: EngineContext) => Promise<T>,
+): Promise<T> {
+  if (!context.dryRun) return await act(engineContext(staging, context.store.locate(`${staging}/spill`), context))
+  const spill = mkdtempSync(join(tmpdir(), 'millrace-spill-'))
+  try {
+    // A folder of that name below it: engines make their own, and tell by it whether something was spilled.
+    return await act(engineContext(staging, join(spill, 'spill'), context))
+  } finally {
+    rmSync(spill, { recursive: true, force: true })
+  }
+}
+
+function engineContext(staging: string, spill: string, context: TaskContext): EngineContext {
   const { store, run, attempt, dryRun, memoryBytes, threads, signal, onProgress } = context
   return {
     root: store.locate(''),
     staging: dryRun ? null : store.locate(staging),
     fileSuffix: attempt === 1 ? run : `${run}-${attempt}`,
-    spill: spillFolder(store, staging, dryRun),
+    spill,
     memoryBytes,
     threads,
     signal,
     onProgress,
   }
-}
-
-/** Beside what is staged, so that a kill leaves it where it is cleaned up; a dry run writes nothing below the root. */
-function spillFolder(store: Store, staging: string, dryRun: boolean): string {
-  return dryRun ? temporaryFolder() : store.locate(`${staging}/spill`)
-}
-
-function temporaryFolder(): string {
-  return `${tmpdir()}/millrace-${process.pid}`
 }
 
 /**
@@ -167,7 +194,7 @@ async function withoutUnreadable(plan: Plan, error: unknown, context: TaskContex
   if (!hasCode(error, 'engine', 'input-unreadable')) return null
   const landing = plan.inputs.find(({ name }) => name === plan.publish.balance.rowsIn)
   if (landing === undefined) return null
-  const probed = await context.engine.probe(landing.files, engineContext('', { ...context, dryRun: true }))
+  const probed = await withSpill('', { ...context, dryRun: true }, (own) => context.engine.probe(landing, own))
   if (probed.length === 0) return null
   for (const { path } of probed) {
     if ((await context.store.kind(path)) !== 'missing') continue
@@ -211,16 +238,35 @@ async function report(plan: Plan, staged: Staged, publication: CommitRecord, { w
   }
 }
 
-async function write(plan: Plan, publication: CommitRecord, context: TaskContext): Promise<void> {
-  const files = publication.partitions.find(({ location }) => location === plan.publish.scope)?.files ?? []
+/** What the target holds must be what was planned from: a file that came meanwhile would be replaced unread. */
+async function checkTarget({ publish }: Plan, { store }: TaskContext): Promise<void> {
+  if (publish.standing === null) return
+  const { files } = await store.list(publish.scope)
+  const names = files.map(({ path }) => path.slice(path.lastIndexOf('/') + 1)).filter((name) => !isIgnored(name))
+  const planned = publish.standing.map((path) => path.slice(path.lastIndexOf('/') + 1))
+  if (names.sort().join('\0') === planned.sort().join('\0')) return
+  throw new MillraceError(
+    'conflict',
+    `${publish.scope}  was changed by somebody else while the run was working. Run again`,
+  )
+}
+
+async function announcePublished(
+  task: string,
+  partition: string,
+  publication: CommitRecord,
+  fileCount: number,
+  context: TaskContext,
+): Promise<void> {
+  const files = publication.partitions.find(({ location }) => location === publication.scope)?.files ?? []
   await context.write({
     type: 'published',
-    task: plan.task,
-    partition: plan.partition,
+    task,
+    partition,
     scope: publication.scope,
     number: publication.number,
     dryRun: context.dryRun,
-    files: keptFiles(plan, publication),
+    files: fileCount,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     counts: publication.counts,
   })

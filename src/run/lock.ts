@@ -7,7 +7,11 @@ import { isAlive, thisProcess } from './process.ts'
 
 type LockFile = { run: string; process: ProcessIdentity; heartbeatAt: string; isReleased: boolean }
 
-export type Lock = { release(): Promise<void> }
+export type Lock = {
+  release(): Promise<void>
+  /** Throws `conflict` when another run has taken the lock over. */
+  assertHeld(): Promise<void>
+}
 
 const heartbeatEveryMs = 10_000
 const heartbeatMissedMs = 60_000 // six heartbeats: then a holder on another machine counts as dead
@@ -39,6 +43,12 @@ export async function takeLock(
     isTold = true
     await new Promise((resolve) => setTimeout(resolve, lookAgainMs))
   }
+}
+
+/** The run that holds the lock of a pipeline now, or null. */
+export async function lockHolder(store: Store, pipeline: string): Promise<string | null> {
+  const latest = await latestNumbered<LockFile>(store, `_millrace/locks/${pipeline}`)
+  return latest === null || isFree(latest.value) ? null : latest.value.run
 }
 
 function isFree(lock: LockFile): boolean {
@@ -82,6 +92,13 @@ async function hold(store: Store, folder: string, number: number, run: string): 
   const timer = setInterval(() => void store.replace(path, content(run, false)).catch(() => {}), heartbeatEveryMs)
   timer.unref()
   return {
+    assertHeld: async () => {
+      if ((await listNumbers(store, folder)).at(-1) === number) return
+      throw new MillraceError(
+        'conflict',
+        `${folder}  another run has taken the lock over, for this one seemed dead. Run again`,
+      )
+    },
     release: async () => {
       clearInterval(timer)
       await store.replace(path, content(run, true))

@@ -1,5 +1,5 @@
 /** Makes of a plan and what an engine staged the record that publishes it, and checks the balance first. */
-import { MillraceError } from '../errors.ts'
+import { assert, MillraceError } from '../errors.ts'
 import type {
   CommitCounts,
   CommitRecord,
@@ -19,14 +19,17 @@ export type PublicationContext = {
   staging: string
   previous: CommitRecord | null
   dryRun: boolean
+  signal: AbortSignal
 }
+
+const breathEvery = 64 // files made durable between two chances for signals and heartbeats
 
 /**
  * Gives the commit record of a plan whose outputs are staged; the staged files are durable then.
  * Throws `balance` when rows in are not rows out, `conflict` when another commit was made since the plan.
  */
 export async function publicationOf(plan: Plan, staged: Staged, context: PublicationContext): Promise<CommitRecord> {
-  const { previous, staging, store } = context
+  const { previous, staging } = context
   if ((previous?.number ?? 0) !== plan.publish.after) {
     throw new MillraceError(
       'conflict',
@@ -36,7 +39,7 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
   const read = countsOf(plan, staged)
   checkBalance(plan, staged, read, context.dryRun)
   const counts = plan.publish.repeats && previous !== null ? newOf(plan, read, previous) : read
-  if (!context.dryRun) for (const file of staged.files) await store.sync(`${staging}/${file.path}`)
+  if (!context.dryRun) await makeDurable(staged, context)
   const list = await stageUnreadable(plan, context)
   return {
     commitVersion: 1,
@@ -51,7 +54,17 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
     partitions: partitions(plan, staged, previous),
     bookmark: plan.publish.bookmark,
     ...plan.publish.layout,
+    hasAdopted: plan.publish.hasAdopted,
     counts,
+  }
+}
+
+async function makeDurable(staged: Staged, { store, staging, signal }: PublicationContext): Promise<void> {
+  for (const [index, file] of staged.files.entries()) {
+    await store.sync(`${staging}/${file.path}`)
+    if (index % breathEvery > 0) continue
+    await new Promise((resolve) => setImmediate(resolve))
+    if (signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
   }
 }
 
@@ -85,11 +98,13 @@ function newOf(plan: Plan, read: CommitCounts, previous: CommitRecord): CommitCo
   }
   const rowsStanding = rowsBefore(balance.rowsOut)
   const quarantinedBefore = rowsBefore(balance.quarantined)
+  const duplicates = read.duplicates - (rowsAgain - rowsStanding - quarantinedBefore)
+  assert(duplicates >= 0 && read.rowsIn >= rowsAgain, 'a day that is read once more has all the rows it had')
   return {
     rowsIn: read.rowsIn - rowsAgain,
     rowsStanding,
     rowsOut: read.rowsOut,
-    duplicates: read.duplicates - (rowsAgain - rowsStanding - quarantinedBefore),
+    duplicates,
     quarantined: read.quarantined - quarantinedBefore,
     filesUnreadable: bookmark.length - previous.bookmark.length - (files.length - again.length),
   }

@@ -89,7 +89,8 @@ async function attemptRun(options: RunOptions, run: string, params: Record<strin
       events.push(event)
       options.onEvent(event)
     })
-    await runAttempt({ ...options, run, attempt, params, tasks, events, write: log.write })
+    const assertHeld = lock?.assertHeld ?? (async () => {})
+    await runAttempt({ ...options, run, attempt, params, tasks, events, assertHeld, write: log.write })
     return foldRun(events) as RunState
   } finally {
     // What this attempt left staged: dropped, or finished where it was decided. What fails here the next command does.
@@ -105,6 +106,7 @@ type Attempt = RunOptions & {
   params: Record<string, Json>
   tasks: Task[]
   events: RunEvent[]
+  assertHeld: () => Promise<void>
   write: (event: Event) => Promise<RunEvent>
 }
 
@@ -139,7 +141,11 @@ async function runStates(attempt: Attempt): Promise<void> {
   const definition = checkStateMachine(compileStateMachine(pipeline, tasks, env))
   const exits = exitedStates(attempt.events)
   const failures = new Map<string, unknown>()
-  const writing: Promise<unknown>[] = []
+  let writing: Promise<unknown> = Promise.resolve()
+  const inOrder = (event: Event): void => {
+    writing = writing.then(() => write(event))
+    writing.catch(() => {}) // it is waited for below; until then a failure must not end the process
+  }
   try {
     await interpret(definition, {
       input: params,
@@ -147,7 +153,7 @@ async function runStates(attempt: Attempt): Promise<void> {
       stateMachineName: pipeline.name,
       signal,
       recorded: (path) => exits.get(path),
-      on: (event) => void writing.push(...logged(event).map(write)),
+      on: (event) => logged(event).forEach(inOrder),
       invoke: async ({ parameters, path, signal: stop }) => {
         const name = taskNamed(parameters)
         const task = tasks.find((candidate) => candidate.name === name) as Task
@@ -163,9 +169,8 @@ async function runStates(attempt: Attempt): Promise<void> {
   } catch (error) {
     // The interpreter speaks in error names; what went wrong is the task's own error.
     throw [...failures.values()].at(-1) ?? error
-  } finally {
-    await Promise.all(writing)
   }
+  await writing
 }
 
 /** What the log keeps of the interpreter's events: enough to go on later. */
@@ -219,7 +224,7 @@ async function finish(attempt: Attempt, error: unknown, seconds: number): Promis
         : 'succeeded'
   const message =
     error === null ? null : isCancelled ? 'stopped on request; nothing half done was published' : messageOf(error)
-  if (status === 'failed' || status === 'succeeded with warnings') {
+  if (!attempt.dryRun && (status === 'failed' || status === 'succeeded with warnings')) {
     const messages = message === null ? state.warnings : [message, ...state.warnings]
     await alert(attempt, { pipeline: state.pipeline, run: state.run, status, messages })
   }

@@ -126,10 +126,12 @@ async function surveyStanding(
     await context.onWarning(
       `${target}  is gone with the ${rows} rows of commit ${commit.number}; the day is built anew from the landing zone`,
     )
-    return { standing: { commit: { ...commit, partitions: [], bookmark: [] }, files: [], isLost: true }, bookmark: [] }
+    const standing = { commit: { ...commit, partitions: [], bookmark: [] }, files: [], isLost: true, hasAdopted: false }
+    return { standing, bookmark: [] }
   }
   const files = await standingFiles(folder, published, context)
-  return { standing: { commit, files, isLost: false }, bookmark: commit?.bookmark ?? [] }
+  const hasAdopted = commit?.hasAdopted === true || files.length > (published?.files.length ?? 0)
+  return { standing: { commit, files, isLost: false, hasAdopted }, bookmark: commit?.bookmark ?? [] }
 }
 
 async function standingFiles(
@@ -137,7 +139,15 @@ async function standingFiles(
   published: PublishedPartition | undefined,
   { store }: SurveyContext,
 ): Promise<DataFile[]> {
-  const listed = (await store.list(folder)).files.filter(({ path }) => !isIgnored(path.slice(folder.length + 1)))
+  const { files: all, folders, unnamed } = await store.list(folder)
+  const odd = [...folders.filter((name) => !isIgnored(name)), ...unnamed][0]
+  if (odd !== undefined) {
+    throw new MillraceError(
+      'table-changed',
+      `${folder}  holds ${JSON.stringify(odd)}, which is no Parquet file of this partition and would be lost. Move it away and run again`,
+    )
+  }
+  const listed = all.filter(({ path }) => !isIgnored(path.slice(folder.length + 1)))
   const found = new Map(listed.map((entry) => [entry.path.slice(folder.length + 1), entry]))
   const files: DataFile[] = []
   for (const { name, rows, bytes } of published?.files ?? []) {

@@ -34,17 +34,20 @@ export default function folderStore(root: string): Store {
     append: async (relative, text) => guard(relative, () => appendText(locate(relative), text)),
     move: async (from, to) =>
       guard(from, () => {
-        fs.mkdirSync(path.dirname(locate(to)), { recursive: true })
+        makeFolder(path.dirname(locate(to)))
         if (kindOf(locate(to)) !== 'missing') throw new MillraceError('exists', `${to} exists already`)
         fs.renameSync(locate(from), locate(to))
         syncFolder(path.dirname(locate(to)))
+        syncFolder(path.dirname(locate(from)))
       }),
+    prepareMove: async (from, to) => guard(to, () => prepareMove(locate(from), locate(to), to)),
     remove: async (relative) => guard(relative, () => fs.rmSync(locate(relative), { recursive: true, force: true })),
-    makeFolder: async (relative) =>
+    makeFolder: async (relative) => guard(relative, () => makeFolder(locate(relative))),
+    sync: async (relative) =>
       guard(relative, () => {
-        fs.mkdirSync(locate(relative), { recursive: true })
+        syncFile(locate(relative))
+        syncFolder(path.dirname(locate(relative)))
       }),
-    sync: async (relative) => guard(relative, () => syncFile(locate(relative))),
   }
 }
 
@@ -129,7 +132,7 @@ function createExclusive(root: string, target: string, content: string): void {
 
 /** Drafts of all files lie in one folder, named after their writer, so that those of a killed one are found. */
 function writeDraft(root: string, target: string, content: string): string {
-  fs.mkdirSync(path.dirname(target), { recursive: true })
+  makeFolder(path.dirname(target))
   fs.mkdirSync(path.join(root, draftsFolder), { recursive: true })
   const draft = path.join(root, draftsFolder, `${process.pid}.${randomBytes(6).toString('hex')}@${hostname()}`)
   try {
@@ -139,6 +142,23 @@ function writeDraft(root: string, target: string, content: string): string {
     throw error
   }
   return draft
+}
+
+/** Makes a folder and those above it that are missing, each durable. */
+function makeFolder(absolute: string): void {
+  const first = fs.mkdirSync(absolute, { recursive: true })
+  if (first === undefined) return
+  for (let made = absolute; made.length >= first.length; made = path.dirname(made)) syncFolder(path.dirname(made))
+}
+
+/** A rename across file systems fails: better known before than after it was decided. */
+function prepareMove(from: string, to: string, name: string): void {
+  makeFolder(path.dirname(to))
+  if (fs.statSync(from).dev === fs.statSync(path.dirname(to)).dev) return
+  throw new MillraceError(
+    'storage',
+    `${name}  lies on another file system than _millrace/, so what is staged cannot be moved there at once. Keep the whole root on one file system`,
+  )
 }
 
 function syncFile(absolute: string): void {

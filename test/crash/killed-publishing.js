@@ -52,4 +52,9 @@ const { commit } = await import('../../dist/run/commits.js')
 const { publicationOf } = await import('../../dist/run/publication.js')
 const { plan, staged, context, committedAt } = JSON.parse(publication)
 const store = folderStore(root)
-await commit(store, { ...(await publicationOf(plan, staged, { ...context, store })), committedAt })
+const { signal } = new AbortController()
+await commit(
+  store,
+  { ...(await publicationOf(plan, staged, { ...context, store, signal })), committedAt },
+  async () => {},
+)

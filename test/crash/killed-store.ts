@@ -62,6 +62,10 @@ export function killedStore(root: string, killAt: number): KilledStore {
       moment(() => fs.mkdirSync(path.dirname(store.locate(to)), { recursive: true }))
       await store.move(from, to)
     },
+    prepareMove: async (from, to) => {
+      moment()
+      await store.prepareMove(from, to)
+    },
     remove: async (target) => {
       moment()
       const entries = entriesBelow(store.locate(target))

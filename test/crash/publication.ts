@@ -41,14 +41,21 @@ export async function publicationFor(root: string, work: Work, isRewritten: bool
   return {
     plan: planOf(work, previous, isRewritten),
     staged: { files: stagedFiles(work), rows, superseded: {}, metrics: {} },
-    context: { run: work.run, attempt: 1, staging: stagingPath(pipeline, work.run, 'task'), previous, dryRun: false },
+    context: {
+      run: work.run,
+      attempt: 1,
+      staging: stagingPath(pipeline, work.run, 'task'),
+      previous,
+      dryRun: false,
+      signal: new AbortController().signal,
+    },
     committedAt: '2026-01-02T00:00:00.000Z',
   }
 }
 
 /** Publishes, as a task does. */
 export async function publish(store: Store, { plan, staged, context, committedAt }: Publication): Promise<void> {
-  await commit(store, { ...(await publicationOf(plan, staged, { ...context, store })), committedAt })
+  await commit(store, { ...(await publicationOf(plan, staged, { ...context, store })), committedAt }, async () => {})
 }
 
 function stagedFiles({ run, kept, rejected }: Work): StagedFile[] {
@@ -99,6 +106,8 @@ function planOf({ run, kept, rejected, unreadable }: Work, previous: CommitRecor
       balance: { rowsIn: 'landing', rowsStanding: 'standing', rowsOut: 'kept', quarantined: 'rejected' },
       bookmark: [...(previous?.bookmark ?? []), landed],
       repeats: false,
+      standing: null,
+      hasAdopted: false,
       layout: { codec: 'snappy', fileCount: 2 },
       unreadable: listed.length === 0 ? null : { target: quarantinePath, files: listed },
     },

@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasCode } from '../../src/errors.ts'
 import { type Codec, codecs, type Engine, type Plan, type Progress, type Staged } from '../../src/types.ts'
-import { columns, inputOf, type Lake, type LakeFile, makeLake, planFile, planOf } from './lake.ts'
+import { columns, inputOf, type Lake, type LakeFile, makeLake, planOf } from './lake.ts'
 
 export type SuiteOptions = {
   /** Why the engine cannot run here; the suite is then skipped, with the reason in its title. */
@@ -203,7 +203,7 @@ export function engineSuite(name: string, makeEngine: () => Engine, options: Sui
       )
       const missing = { ...good, path: 'mixed/missing.parquet' }
       const found = await engine.probe(
-        [good, damaged, cut, odd, missing].map((file) => planFile(file)),
+        inputOf('input', columns('id bigint'), [good, damaged, cut, odd, missing]),
         lake.context(),
       )
       expect(found.map((file) => file.path)).toEqual([damaged.path, cut.path, missing.path])

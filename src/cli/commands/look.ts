@@ -1,5 +1,4 @@
 /** Commands that look: `list`, `runs`, `show`, `tables`, `sql`. */
-import { tmpdir } from 'node:os'
 import { type CatalogTable, readCatalog, tableText } from '../../catalogs/local.ts'
 import { hasCode, MillraceError } from '../../errors.ts'
 import { currentLocation, latestCommits, recover, stagingPipelines } from '../../run/commits.ts'
@@ -8,7 +7,7 @@ import { readRun, readRuns } from '../../run/run-log.ts'
 import { runsText, runText } from '../../show/run.ts'
 import { bytes, count, table } from '../../show/text.ts'
 import type { Store } from '../../types.ts'
-import { allPipelines, type Command, type CommandContext, openStore, resources } from '../context.ts'
+import { allPipelines, type Command, type CommandContext, openStore, resources, withSpill } from '../context.ts'
 
 export const listCommand: Command = {
   name: 'list',
@@ -118,11 +117,8 @@ export const sqlCommand: Command = {
     const tables = await readTables(store, context)
     const { query } = await import('../../engines/duckdb/query.ts')
     const located = await locateFiles(store, tables)
-    const result = await query(sql, located, {
-      ...resources(context),
-      spill: tmpdir(),
-      signal: context.environment.signal,
-    })
+    const { signal } = context.environment
+    const result = await withSpill((spill) => query(sql, located, { ...resources(context), spill, signal }))
     writeResult(context, result)
     return 0
   },

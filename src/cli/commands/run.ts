@@ -90,7 +90,7 @@ async function withOptions(
     pipeline,
     engine: await chooseEngine(context, flags.get('engine') ?? retried?.engine),
     env: environmentName(context),
-    dryRun: (flags.get('dry-run') ?? flags.get('DRY_RUN') ?? 'false').toLowerCase() === 'true',
+    dryRun: (flags.get('dry-run') ?? 'false').toLowerCase() === 'true',
     only: flags.get('only') ?? null,
     external: config.tables ?? {},
     notifiers: config.notifiers ?? [],

@@ -1,11 +1,18 @@
 /** `millrace sample` and `millrace demo`. */
-import { tmpdir } from 'node:os'
 import type { Pipeline } from '../../define/pipeline.ts'
 import { MillraceError } from '../../errors.ts'
 import { createDisplay, quietDisplay } from '../../show/live.ts'
 import { count, duration, plural } from '../../show/text.ts'
 import type { Store } from '../../types.ts'
-import { type Command, type CommandContext, engineFlags, findPipeline, openStore, resources } from '../context.ts'
+import {
+  type Command,
+  type CommandContext,
+  engineFlags,
+  findPipeline,
+  openStore,
+  resources,
+  withSpill,
+} from '../context.ts'
 import { tablesCommand } from './look.ts'
 import { runCommand } from './run.ts'
 
@@ -48,11 +55,12 @@ async function makeSample(
     ? quietDisplay
     : createDisplay({ isTerminal: stderr.isTTY === true, hasColor: false, write: (text) => stderr.write(text) })
   const { writeSample } = await import('../../engines/duckdb/sample-writer.ts')
-  const files = await writeSample(
-    pipeline.sample({ rows, now: context.environment.now(), seed }),
-    store.locate,
-    { ...resources(context), spill: tmpdir(), signal: context.environment.signal },
-    (done, total) => display.progress(`sample ${pipeline.name}`, { phase: 'write', percent: (100 * done) / total }),
+  const { signal, now } = context.environment
+  const sample = pipeline.sample({ rows, now: now(), seed })
+  const onFile = (done: number, total: number): void =>
+    display.progress(`sample ${pipeline.name}`, { phase: 'write', percent: (100 * done) / total })
+  const files = await withSpill((spill) =>
+    writeSample(sample, store.locate, { ...resources(context), spill, signal }, onFile),
   ).finally(display.end)
   return { pipeline: pipeline.name, rows, files }
 }

@@ -59,17 +59,26 @@ export async function createInput(session: Session, input: PlanInput, locate: (p
     if (files.length === 0) continue
     assert(input.files[first]?.schema === index, `the files of ${input.name} are not in order of their schemas`)
     const columns = input.columns.map((column) => columnOf(column, schema))
-    // DuckDB's file_index counts within one call of read_parquet.
-    if (input.lineage) columns.push(`CAST(file_index + ${first} AS INTEGER) AS "_file"`)
-    const list = fileList(files.map((file) => locate(file.path)))
-    selects.push(`SELECT ${columns.join(', ')} FROM read_parquet(${list}, hive_partitioning = false)`)
+    const select = (paths: string[], number: string): void => {
+      const lineage = input.lineage ? [`CAST(${number} AS INTEGER) AS "_file"`] : []
+      const list = fileList(paths)
+      selects.push(
+        `SELECT ${[...columns, ...lineage].join(', ')} FROM read_parquet(${list}, hive_partitioning = false)`,
+      )
+    }
+    const paths = files.map((file) => locate(file.path))
+    // DuckDB's file_index counts within one call of read_parquet; a column of that name in the data hides it.
+    const isHidden = schema.some(({ name }) => name.toLowerCase() === 'file_index')
+    if (isHidden) for (const [index, path] of paths.entries()) select([path], String(first + index))
+    else select(paths, `file_index + ${first}`)
     first += files.length
   }
   if (selects.length === 0) selects.push(emptyRelation(input))
   await session.run(`CREATE VIEW ${quoteName(input.name)} AS ${selects.join(' UNION ALL ')}`)
 }
 
-function columnOf({ name, type }: Column, schema: Column[]): string {
+/** A column of an input out of a file's schema, cast to the plan's type; null where the file has none of that name. */
+export function columnOf({ name, type }: Column, schema: Column[]): string {
   const found = schema.find((column) => column.name.toLowerCase() === name.toLowerCase())
   return `CAST(${found === undefined ? 'NULL' : quoteName(found.name)} AS ${duckdbType(type)}) AS ${quoteName(name)}`
 }

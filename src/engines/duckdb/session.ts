@@ -83,7 +83,7 @@ function engineError(error: unknown, signal: AbortSignal | undefined): MillraceE
   if (signal?.aborted || message.startsWith('INTERRUPT')) {
     return new MillraceError('cancelled', 'stopped on request', { cause: error })
   }
-  if (/no space left on device|disk quota exceeded/i.test(message)) {
+  if (/no space left on device|disk quota exceeded|max_temp_directory_size/i.test(message)) {
     return new MillraceError(
       'disk-full',
       `no room left on the storage root's disk. Free some and run again (DuckDB: ${message})`,
