@@ -38,10 +38,13 @@ export type ErrorCode =
 /** An error with a code; `cause` is what the world said. */
 export class MillraceError extends Error {
   readonly code: ErrorCode
+  /** How Retry and Catch of a state machine know it: `Millrace.DiskFull`. */
+  readonly errorName: string
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.name = 'MillraceError'
     this.code = code
+    this.errorName = `Millrace.${code.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())}`
   }
 }
 

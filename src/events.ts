@@ -1,4 +1,5 @@
 /** What happens in a run, as one union; a run is the ordered sequence of its events. */
+import { unreachable } from './errors.ts'
 import type { CommitCounts, Json } from './types.ts'
 
 /** Who writes: enough to tell whether the process is still alive. `started` is the process's start in clock ticks. */
@@ -24,6 +25,7 @@ export type Event =
   | {
       type: 'task-planned'
       task: string
+      path: string
       partition: string
       plan: string | null
       files: number
@@ -32,11 +34,12 @@ export type Event =
       standingFiles: number
       standingRows: number
     }
-  | { type: 'checked'; task: string; partition: string; metrics: Record<string, number> }
-  | { type: 'warning'; task: string; message: string }
+  | { type: 'checked'; task: string; path: string; partition: string; metrics: Record<string, number> }
+  | { type: 'warning'; task: string; path: string; message: string }
   | {
       type: 'published'
       task: string
+      path: string
       partition: string
       scope: string
       number: number
@@ -45,7 +48,7 @@ export type Event =
       bytes: number
       counts: CommitCounts
     }
-  | { type: 'unchanged'; task: string; partition: string; consumed: number; standingFiles: number }
+  | { type: 'unchanged'; task: string; path: string; partition: string; consumed: number; standingFiles: number }
   | { type: 'task-retried'; task: string; path: string; attempt: number; error: string; delayMs: number }
   | { type: 'task-failed'; task: string; path: string; error: string; code: string }
   | { type: 'task-finished'; task: string; path: string; output: Json; seconds: number }
@@ -175,15 +178,20 @@ function apply(state: RunState, event: RunEvent): void {
     case 'unchanged':
       applyToPartition(state, event)
       break
-    default:
+    case 'run-started':
+    case 'task-retried':
+    case 'state-exited':
+    case 'alert-sent':
       break
+    default:
+      unreachable(event)
   }
 }
 
 type PartitionEvent = RunEvent & { type: 'task-planned' | 'checked' | 'published' | 'unchanged' }
 
 function applyToPartition(state: RunState, event: PartitionEvent): void {
-  const task = state.tasks.findLast(({ name }) => name === event.task)
+  const task = state.tasks.find(({ path }) => path === event.path)
   if (task === undefined) return
   let partition = task.partitions.find((other) => other.partition === event.partition)
   if (partition === undefined) {

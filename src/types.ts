@@ -122,6 +122,11 @@ export type Plan = {
   publish: Publication
 }
 
+/** A plan, or a partition that is as it was asked for already. */
+export type Planned =
+  | { kind: 'plan'; plan: Plan }
+  | { kind: 'unchanged'; partition: string; consumed: number; standingFiles: number; commit: CommitRecord | null }
+
 // -------------------------------------------------------------------------------------------------------- the engine
 
 /** A file an engine wrote; `path` is relative to the staging folder. */

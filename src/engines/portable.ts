@@ -23,9 +23,6 @@ const whitespace = [
 
 const functions: FunctionTable = JSON.parse(readFileSync(new URL('./portable-functions.json', import.meta.url), 'utf8'))
 
-/** The names a portable query may call besides the functions both engines share. */
-export const portableFunctionNames: readonly string[] = Object.keys(functions)
-
 /** Expands a portable query for one engine. Throws `engine` on text or a call that never ends, and on a wrong call. */
 export function expandPortable(sql: string, dialect: Dialect): string {
   let out = ''

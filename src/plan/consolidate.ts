@@ -12,6 +12,7 @@ import type {
   PartitionValue,
   Plan,
   PlanInput,
+  Planned,
   PlanView,
   PublishStep,
   UnreadableFile,
@@ -45,11 +46,6 @@ export type StandingPartition = {
   /** Some rows come from another tool: no landed file brings them back. */
   hasAdopted: boolean
 }
-
-/** A plan, or a day that is as it was asked for already. */
-export type Planned =
-  | { kind: 'plan'; plan: Plan }
-  | { kind: 'unchanged'; partition: string; consumed: number; standingFiles: number; commit: CommitRecord | null }
 
 const reservedColumns = ['_file', '$row', 'quarantine_reason', 'quarantine_file', 'year', 'month', 'day']
 

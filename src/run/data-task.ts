@@ -5,9 +5,19 @@ import { join } from 'node:path'
 import type { ConsolidateTask } from '../define/consolidate.ts'
 import { hasCode, MillraceError } from '../errors.ts'
 import type { Event } from '../events.ts'
-import { type Planned, planConsolidate } from '../plan/consolidate.ts'
+import { planConsolidate } from '../plan/consolidate.ts'
 import { isIgnored } from '../sources/dated-folder.ts'
-import type { CommitCounts, CommitRecord, Engine, EngineContext, Plan, Progress, Staged, Store } from '../types.ts'
+import type {
+  CommitCounts,
+  CommitRecord,
+  Engine,
+  EngineContext,
+  Plan,
+  Planned,
+  Progress,
+  Staged,
+  Store,
+} from '../types.ts'
 import { commit, latestCommit, settle, stagingPath } from './commits.ts'
 import { publicationOf } from './publication.ts'
 import { runPath } from './run-log.ts'
@@ -19,6 +29,8 @@ export type TaskContext = {
   external: Record<string, string>
   pipeline: string
   run: string
+  /** The visit of the state that this is: it names what is staged, so that tasks side by side keep apart. */
+  path: string
   attempt: number
   dryRun: boolean
   assertHeld: () => Promise<void>
@@ -49,7 +61,8 @@ export async function planTask(
     external: context.external,
     signal: context.signal,
     onProgress: (done, total) => context.onProgress({ phase: 'survey', percent: (100 * done) / total }),
-    onWarning: async (message) => void (await context.write({ type: 'warning', task: task.name, message })),
+    onWarning: async (message) =>
+      void (await context.write({ type: 'warning', task: task.name, path: context.path, message })),
   })
   return planConsolidate(context.pipeline, task, survey)
 }
@@ -69,7 +82,14 @@ export async function runDataTask(task: ConsolidateTask, context: TaskContext): 
         result.output_files += standingFiles
         continue
       }
-      await context.write({ type: 'unchanged', task: task.name, partition, consumed, standingFiles })
+      await context.write({
+        type: 'unchanged',
+        task: task.name,
+        path: context.path,
+        partition,
+        consumed,
+        standingFiles,
+      })
       result.output_files += standingFiles
       continue
     }
@@ -89,7 +109,7 @@ async function runPlan(
   unreadable = 0,
 ): Promise<{ counts: CommitCounts; files: number }> {
   const { store, run, attempt } = context
-  const name = `${plan.task}.${plan.partition}.${attempt}${unreadable === 0 ? '' : `.${unreadable}`}`
+  const name = `${context.path.replaceAll(/[^\w-]+/g, '.')}.${plan.partition}.${attempt}${unreadable === 0 ? '' : `.${unreadable}`}`
   const staging = stagingPath(plan.pipeline, run, name)
   await announce(plan, name, context)
   try {
@@ -120,7 +140,8 @@ async function runPlan(
   }
 }
 
-async function announce(plan: Plan, name: string, { store, run, dryRun, write, onPlan }: TaskContext): Promise<void> {
+async function announce(plan: Plan, name: string, context: TaskContext): Promise<void> {
+  const { store, run, path: state, dryRun, write, onPlan } = context
   onPlan(plan)
   const path = dryRun ? null : `${runPath(run)}/plans/${name}.json`
   if (path !== null) await store.replace(path, `${JSON.stringify(plan)}\n`)
@@ -129,6 +150,7 @@ async function announce(plan: Plan, name: string, { store, run, dryRun, write, o
   await write({
     type: 'task-planned',
     task: plan.task,
+    path: state,
     partition: plan.partition,
     plan: path,
     ...landing,
@@ -216,15 +238,27 @@ async function withoutUnreadable(plan: Plan, error: unknown, context: TaskContex
   }
 }
 
-async function report(plan: Plan, staged: Staged, publication: CommitRecord, { write }: TaskContext): Promise<void> {
+async function report(
+  plan: Plan,
+  staged: Staged,
+  publication: CommitRecord,
+  { write, path: state }: TaskContext,
+): Promise<void> {
   const { task, partition } = plan
   const { counts } = publication
   const quality = { ...staged.metrics.quality, duplicates: counts.duplicates, rows_quarantined: counts.quarantined }
-  await write({ type: 'checked', task, partition, metrics: { ...quality, files_unreadable: counts.filesUnreadable } })
+  await write({
+    type: 'checked',
+    task,
+    path: state,
+    partition,
+    metrics: { ...quality, files_unreadable: counts.filesUnreadable },
+  })
   for (const { path, reason } of plan.publish.unreadable?.files ?? []) {
     await write({
       type: 'warning',
       task,
+      path: state,
       message: `${JSON.stringify(path)}  ${reason}; listed in quarantine, the file stays where it is`,
     })
   }
@@ -233,6 +267,7 @@ async function report(plan: Plan, staged: Staged, publication: CommitRecord, { w
     await write({
       type: 'warning',
       task,
+      path: state,
       message: `${counts.quarantined} of ${counts.rowsIn + counts.rowsStanding} rows of ${partition} went to ${target}`,
     })
   }
@@ -262,6 +297,7 @@ async function announcePublished(
   await context.write({
     type: 'published',
     task,
+    path: context.path,
     partition,
     scope: publication.scope,
     number: publication.number,

@@ -203,6 +203,7 @@ async function runTask(attempt: Attempt, task: Task, path: string): Promise<Json
   const context: TaskContext = {
     ...attempt,
     pipeline: attempt.pipeline.name,
+    path,
     onProgress: (progress) => attempt.onProgress(task.name, progress),
   }
   const output: TaskResult = await runDataTask(task, context)

@@ -1,5 +1,5 @@
 /** A plan as text. */
-import type { Planned } from '../plan/consolidate.ts'
+import type { Planned } from '../types.ts'
 import { bytes, count, plural } from './text.ts'
 
 /** What a task would do, partition by partition. */

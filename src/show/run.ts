@@ -1,4 +1,5 @@
 /** A run as text. */
+import { unreachable } from '../errors.ts'
 import type { PartitionState, RunEvent, RunState } from '../events.ts'
 import type { CommitCounts } from '../types.ts'
 import { bytes, count, duration, plural, table } from './text.ts'
@@ -31,8 +32,13 @@ export function eventLine(event: RunEvent): string | null {
       return `${event.task}  tries again in ${duration(event.delayMs / 1000)}: ${event.error}`
     case 'alert-sent':
       return event.error === null ? null : `warning: the alert was not sent by ${event.notifier}: ${event.error}`
-    default:
+    case 'task-started':
+    case 'checked':
+    case 'state-exited':
+    case 'run-finished':
       return null
+    default:
+      return unreachable(event)
   }
 }
 

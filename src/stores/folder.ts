@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { hostname } from 'node:os'
 import * as path from 'node:path'
-import { hasCode, MillraceError, messageOf, systemCode } from '../errors.ts'
+import { MillraceError, messageOf, systemCode } from '../errors.ts'
 import type { Store, StoreEntry, StoreListing } from '../types.ts'
 
 /** Where a file is written before it appears under its name: `<process>.<random>@<host>`. */
@@ -207,9 +207,4 @@ export function storageError(where: string, error: unknown): unknown {
       ? '. Give this user the right to it, or choose another --root'
       : ''
   return new MillraceError('storage', `${where}  ${messageOf(error)}${advice}`, { cause: error })
-}
-
-/** True where an error is a file that exists already. */
-export function isExists(error: unknown): boolean {
-  return hasCode(error, 'exists')
 }

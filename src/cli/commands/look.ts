@@ -6,7 +6,7 @@ import { takeLock } from '../../run/lock.ts'
 import { readRun, readRuns } from '../../run/run-log.ts'
 import { runsText, runText } from '../../show/run.ts'
 import { bytes, count, table } from '../../show/text.ts'
-import type { Store } from '../../types.ts'
+import type { CommitRecord, Store } from '../../types.ts'
 import { allPipelines, type Command, type CommandContext, openStore, resources, withSpill } from '../context.ts'
 
 export const listCommand: Command = {
@@ -66,7 +66,7 @@ export const tablesCommand: Command = {
   flags: [],
   run: async (context) => {
     const store = await openStore(context, true)
-    const tables = await readTables(store, context)
+    const tables = readCatalog(await readCommits(store, context))
     context.data(tables, () => tablesText(tables))
     return 0
   },
@@ -87,8 +87,8 @@ function tablesText(tables: readonly CatalogTable[]): string {
   )
 }
 
-/** The tables, after finishing what interrupted runs had decided; a run that is going on does that itself. */
-async function readTables(store: Store, { environment }: CommandContext): Promise<CatalogTable[]> {
+/** The latest commits, after finishing what interrupted runs had decided; a run that is going on does that itself. */
+async function readCommits(store: Store, { environment }: CommandContext): Promise<CommitRecord[]> {
   for (const pipeline of await stagingPipelines(store)) {
     try {
       const lock = await takeLock(store, pipeline, 'recovery', { waitMs: 0, signal: environment.signal })
@@ -98,7 +98,7 @@ async function readTables(store: Store, { environment }: CommandContext): Promis
       if (!hasCode(error, 'locked', 'storage')) throw error
     }
   }
-  return readCatalog(await latestCommits(store))
+  return await latestCommits(store)
 }
 
 export const sqlCommand: Command = {
@@ -114,11 +114,17 @@ export const sqlCommand: Command = {
     if (sql === undefined)
       throw new MillraceError('usage', 'which query? Such as millrace sql "select count(*) from chargebacks"')
     const store = await openStore(context, true)
-    const tables = await readTables(store, context)
     const { query } = await import('../../engines/duckdb/query.ts')
-    const located = await locateFiles(store, tables)
     const { signal } = context.environment
-    const result = await withSpill((spill) => query(sql, located, { ...resources(context), spill, signal }))
+    const ask = async (): Promise<QueryResult> => {
+      const located = await locateFiles(store, await readCommits(store, context))
+      return await withSpill((spill) => query(sql, located, { ...resources(context), spill, signal }))
+    }
+    // A run that publishes meanwhile takes the files of the old partition away: then the new one is asked.
+    const result = await ask().catch((error: unknown) => {
+      if (hasCode(error, 'engine') && /No files found|No such file|Cannot open file/i.test(error.message)) return ask()
+      throw error
+    })
     writeResult(context, result)
     return 0
   },
@@ -147,14 +153,13 @@ function writeResult({ environment, isJson }: CommandContext, { columns, rows }:
 type QueryResult = { columns: string[]; rows: unknown[][] }
 type Located = Parameters<typeof import('../../engines/duckdb/query.ts')['query']>[1]
 
-async function locateFiles(store: Store, tables: readonly CatalogTable[]): Promise<Located> {
-  const commits = await latestCommits(store)
+async function locateFiles(store: Store, commits: readonly CommitRecord[]): Promise<Located> {
   const folders = new Map<string, string>()
   for (const commit of commits) {
     for (const partition of commit.partitions)
       folders.set(partition.location, await currentLocation(store, commit, partition))
   }
-  return tables.map(({ name, columns, partitionColumns, partitions }) => ({
+  return readCatalog(commits).map(({ name, columns, partitionColumns, partitions }) => ({
     name,
     columns,
     partitionColumns,

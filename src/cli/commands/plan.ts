@@ -1,10 +1,10 @@
 /** `millrace plan` and `millrace asl`. */
 
-import type { Planned } from '../../plan/consolidate.ts'
 import { compileStateMachine } from '../../plan/state-machine.ts'
 import { planTask } from '../../run/data-task.ts'
 import { chosenTasks, resolveParams } from '../../run/run.ts'
 import { plannedText } from '../../show/plan.ts'
+import type { Planned } from '../../types.ts'
 import { type Command, engineFlags, environmentName, findPipeline, openStore, resources } from '../context.ts'
 import { givenParams } from './run.ts'
 
@@ -27,6 +27,7 @@ export const planCommand: Command = {
         store,
         external: config.tables ?? {},
         pipeline: pipeline.name,
+        path: task.name,
         dryRun: true,
         ...resources(context),
         signal: environment.signal,

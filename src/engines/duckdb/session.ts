@@ -1,5 +1,5 @@
 /** One DuckDB database in this process: opening, settings, errors. DuckDB is loaded on first use. */
-import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBInstance } from '@duckdb/node-api'
 import { MillraceError, messageOf } from '../../errors.ts'
 
 // Of the memory given, DuckDB gets what Node, open Parquet files and the allocator's slack leave: with 20,000 files and a
@@ -21,7 +21,6 @@ export type Session = {
   percent(): number
   /** The same database over another connection, so that statements run side by side. */
   fork(): Promise<Session>
-  connection: DuckDBConnection
   close(): void
 }
 
@@ -62,7 +61,6 @@ async function connect(instance: DuckDBInstance, signal: AbortSignal | undefined
       }),
     percent: () => connection.progress.percentage,
     fork: () => connect(instance, signal, false),
-    connection,
     close: () => {
       signal?.removeEventListener('abort', interrupt)
       connection.closeSync()
