@@ -17,7 +17,7 @@ beforeAll(async () => {
     })
     request.on('end', () => {
       received.push({ method: request.method, type: request.headers['content-type'], body })
-      response.statusCode = request.url === '/refuses' ? 403 : 204
+      response.statusCode = request.url?.startsWith('/refuses') ? 403 : 204
       response.end()
     })
   })
