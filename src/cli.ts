@@ -37,7 +37,7 @@ export async function main(args: readonly string[], environment: Environment): P
 }
 
 async function dispatch(args: readonly string[], environment: Environment): Promise<number> {
-  const [name, ...rest] = args
+  const [name, ...rest] = commandFirst(args)
   if (name === '--version' || name === '-v') {
     environment.stdout.write(`${environment.version}\n`)
     return 0
@@ -53,6 +53,15 @@ async function dispatch(args: readonly string[], environment: Environment): Prom
   }
   const command = await load()
   return await runCommand(command, rest, environment)
+}
+
+/** Options of every command may stand before it. */
+function commandFirst(args: readonly string[]): readonly string[] {
+  if (args[0] === undefined || !args[0].startsWith('--') || ['--help', '--version'].includes(args[0])) return args
+  const command = firstPositional(args, commonFlags)
+  if (command === undefined) return args
+  const at = args.indexOf(command)
+  return [command, ...args.slice(0, at), ...args.slice(at + 1)]
 }
 
 async function runCommand(command: Command, args: string[], environment: Environment): Promise<number> {

@@ -72,6 +72,8 @@ export type TaskState = {
   status: 'running' | 'succeeded' | 'failed'
   seconds: number | null
   error: string | null
+  /** The error's code. */
+  code: string | null
   partitions: PartitionState[]
 }
 
@@ -154,6 +156,7 @@ function apply(state: RunState, event: RunEvent): void {
         status: 'running',
         seconds: null,
         error: null,
+        code: null,
         partitions: [],
       })
       break
@@ -161,7 +164,7 @@ function apply(state: RunState, event: RunEvent): void {
       if (task !== undefined) Object.assign(task, { status: 'succeeded', seconds: event.seconds })
       break
     case 'task-failed':
-      if (task !== undefined) Object.assign(task, { status: 'failed', error: event.error })
+      if (task !== undefined) Object.assign(task, { status: 'failed', error: event.error, code: event.code })
       break
     case 'recovered':
       state.mended.push(event.message)

@@ -16,8 +16,11 @@ export type Column = { name: string; type: string }
 export const codecs = ['snappy', 'gzip', 'zstd', 'lz4_raw', 'uncompressed'] as const
 export type Codec = (typeof codecs)[number]
 
-/** What identifies the content of a file. `path` is relative to the root, with `/`; `sha256` is base64url. */
+/** What identifies the content of a file. `path` is relative to the root, with `/`; `sha256` is hexadecimal. */
 export type FileIdentity = { path: string; bytes: number; sha256: string }
+
+/** A file that was consumed; `isRefused` when the declared columns did not fit it, which another definition may mend. */
+export type ConsumedFile = FileIdentity & { isRefused?: true }
 
 /**
  * A data file that was looked into: `rows` and `columns` come from its footer. `nullColumns` hold nothing but nulls,
@@ -97,7 +100,7 @@ export type Publication = {
   after: number
   steps: PublishStep[]
   balance: Balance
-  bookmark: FileIdentity[]
+  bookmark: ConsumedFile[]
   /** Files that the commit before has consumed are read again although its partition stands: counts tell what is new. */
   repeats: boolean
   /** The data files that the target held when the plan was made; null where the target is not replaced. */
@@ -175,7 +178,8 @@ export type Engine = {
 
 export type StoreEntry = { path: string; bytes: number }
 
-/** What lies directly in a folder. `unnamed` are files whose names are no valid text: they are there but cannot be opened. */
+/** What lies directly in a folder. `unnamed` is what is there but cannot be opened as a file:
+ * links to nothing, pipes, names that are no valid text. */
 export type StoreListing = { files: StoreEntry[]; folders: string[]; unnamed: string[] }
 
 /** Bytes below one root. Paths are relative to it, with `/`; a path that would leave the root is an error. */
@@ -241,7 +245,7 @@ export type CommitRecord = {
   staging: string
   moves: PublishMove[]
   partitions: PublishedPartition[]
-  bookmark: FileIdentity[]
+  bookmark: ConsumedFile[]
   codec: Codec
   fileCount: number
   hasAdopted: boolean

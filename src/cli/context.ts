@@ -66,6 +66,7 @@ export const engineFlags: FlagSpec[] = [
 /** Opens the storage root. Throws `usage` when it must exist and does not, or is no folder. */
 export async function openStore({ flags, config, environment }: CommandContext, mustExist: boolean): Promise<Store> {
   const root = flags.get('root') ?? (environment.variables.MILLRACE_ROOT || config.root || 'lake')
+  if (root === '' || flags.get('root') === '') throw new MillraceError('usage', '--root is empty; give a folder')
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(root)) {
     throw new MillraceError('usage', `--root ${root}  this version stores in folders only; give a folder`)
   }

@@ -1,5 +1,6 @@
 /** The task that makes of a day's many small files one well-sized partition with every key once. */
-import { MillraceError } from '../errors.ts'
+import { MillraceError, messageOf } from '../errors.ts'
+import { parseType } from '../formats/column-types.ts'
 import type { DatedFolder, DayPartitions } from './dataset.ts'
 
 /** The row of a key that stays: the greatest by these expressions in turn, then by all other columns. */
@@ -49,12 +50,21 @@ export function consolidate(
     )
   }
   const declared = Object.keys(columns)
+  for (const [column, type] of Object.entries(columns)) checkType(name, column, type)
   for (const column of [keep.key, ...optional]) {
     if (!declared.includes(column)) {
       throw new MillraceError('usage', `task ${name}  column ${column} is not declared (${declared.join(', ')})`)
     }
   }
   return task
+}
+
+function checkType(task: string, column: string, type: string): void {
+  try {
+    parseType(type)
+  } catch (error) {
+    throw new MillraceError('usage', `task ${task}  column ${column}: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 function overlap(left: string, right: string): boolean {

@@ -1,6 +1,6 @@
 /** Where data comes from and goes to, as values. */
 import { MillraceError } from '../errors.ts'
-import type { Codec, TableName } from '../types.ts'
+import { type Codec, codecs, type TableName } from '../types.ts'
 
 /** A folder with one folder for each day below it: `<path>/YYYY/MM/DD/*.parquet`. */
 export type DatedFolder = {
@@ -26,6 +26,25 @@ export function datedFolder(path: string, options: Omit<DatedFolder, 'path'>): D
 
 /** Names a table of day partitions as a target. Throws `usage` for a path outside the root or in a folder of Millrace. */
 export function dayPartitions(path: string, options: Omit<DayPartitions, 'path'>): DayPartitions {
+  const { files, codec } = options
+  if (!Number.isInteger(files) || files < 1) {
+    throw new MillraceError(
+      'usage',
+      `dayPartitions(${JSON.stringify(path)})  files is ${files}; expected a whole number from 1`,
+    )
+  }
+  if (!codecs.includes(codec)) {
+    throw new MillraceError(
+      'usage',
+      `dayPartitions(${JSON.stringify(path)})  codec is ${codec}; expected one of ${codecs.join(', ')}`,
+    )
+  }
+  if (path.split('/').some((segment) => segment.includes('='))) {
+    throw new MillraceError(
+      'usage',
+      `path ${JSON.stringify(path)} is refused: a name with "=" is a partition of another table. Give the table's own folder`,
+    )
+  }
   return { path: dataPath(path), ...options }
 }
 
@@ -55,9 +74,9 @@ function hasControlCharacter(text: string): boolean {
   return [...text].some((char) => (char.codePointAt(0) ?? 0) < 0x20 || char === '\x7f')
 }
 
-/** The table that lies at a path: `consolidated/chargebacks` is table `chargebacks` of database `consolidated`. */
+/** The table that lies at a path: `consolidated/chargebacks` is table `chargebacks` of database `consolidated`; longer paths are joined with `_`. */
 export function tableAt(path: string): TableName {
   const segments = path.split('/')
   const table = segments.at(-1) ?? path
-  return { database: segments.at(-2) ?? 'default', table }
+  return { database: segments.slice(0, -1).join('_') || 'default', table }
 }

@@ -26,7 +26,7 @@ const scalars = [
     'timestamp',
     'timestamptz',
   ],
-  ...['time', 'binary'],
+  ...['time', 'binary', 'null'],
 ]
 
 /** Takes a type apart. Throws `engine` for text that is no type. */
@@ -112,10 +112,10 @@ const maxDecimalDigits = 38 // Parquet, Hive and Iceberg share this bound
 
 /**
  * True when values of type `from` may be read as type `to`: every integer and decimal that fits, any number as a double
- * (the nearest one), a date as a timestamp, and both zones of timestamp for each other, in UTC.
+ * (the nearest one), a date as a timestamp, what is only ever null as anything, and both zones of timestamp for each other, in UTC.
  */
 export function widens(from: string, to: string): boolean {
-  if (from === to) return true
+  if (from === to || from === 'null' || (from === 'array<null>' && to.startsWith('array<'))) return true
   const digits = integerDigits[from]
   const target = decimalOf(to)
   if (target !== undefined) {

@@ -10,6 +10,7 @@ import type { DataFile, Store, StoreEntry, UnreadableFile } from '../types.ts'
 import { parseType, structType, unsupportedIn, unsupportedType } from './column-types.ts'
 
 const wholeBytesMax = 32 * 2 ** 20 // larger files are hashed in pieces, so that one file never fills the memory
+const decimalDigitsMax = 38 // what Hive, DuckDB and Spark hold
 const magic = 'PAR1'
 
 /** Reads a file once: its hash, and its rows and columns, or the reason why it has none. */
@@ -54,10 +55,18 @@ class Damage extends Error {}
 function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'rows' | 'columns' | 'nullColumns'> {
   let rows = 0
   const values = new Set<string>()
+  const tops = parquetSchema(metadata).children
+  // Writers keep no statistics for columns of no type at all.
+  const nulls = new Set(tops.filter((top) => top.children.length === 0 && columnType(top) === 'null').map(nameOf))
   for (const group of metadata.row_groups) {
     rows += Number(group.num_rows)
+    if (group.num_rows === 0n) continue
     for (const { meta_data: chunk } of group.columns) {
-      if (chunk !== undefined && chunk.statistics?.null_count !== chunk.num_values)
+      if (
+        chunk !== undefined &&
+        !nulls.has(chunk.path_in_schema[0] ?? '') &&
+        chunk.statistics?.null_count !== chunk.num_values
+      )
         values.add(chunk.path_in_schema[0] ?? '')
       const start = chunk?.dictionary_page_offset ?? chunk?.data_page_offset ?? 0n
       if (Number(start + (chunk?.total_compressed_size ?? 0n)) > dataBytes)
@@ -65,7 +74,7 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
     }
   }
   if (rows !== Number(metadata.num_rows)) throw new Damage('is damaged: its row groups do not add up to its rows')
-  const columns = parquetSchema(metadata).children.map((child) => ({
+  const columns = tops.map((child) => ({
     name: nameOf(child),
     type: columnType(child),
   }))
@@ -82,7 +91,7 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
 async function hashFile(store: Store, entry: StoreEntry): Promise<{ sha256: string; tail?: Uint8Array }> {
   if (entry.bytes <= wholeBytesMax) {
     const bytes = await store.read(entry.path)
-    const sha256 = createHash('sha256').update(bytes).digest('base64url')
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
     // A file that grew since it was listed is judged by what was listed.
     return bytes.length === entry.bytes ? { sha256, tail: bytes } : { sha256 }
   }
@@ -91,7 +100,7 @@ async function hashFile(store: Store, entry: StoreEntry): Promise<{ sha256: stri
     hash.update(await store.readRange(entry.path, start, Math.min(entry.bytes, start + wholeBytesMax)))
     await new Promise((resolve) => setImmediate(resolve)) // reads are synchronous: signals and heartbeats need their turn
   }
-  return { sha256: hash.digest('base64url') }
+  return { sha256: hash.digest('hex') }
 }
 
 function text(bytes: Uint8Array): string {
@@ -151,13 +160,15 @@ function logicalType({ logical_type: logical, precision, scale }: SchemaElement)
     case 'UUID':
       return 'string'
     case 'DECIMAL':
-      return `decimal(${logical.precision ?? precision},${logical.scale ?? scale ?? 0})`
+      return decimalType(logical.precision ?? precision, logical.scale ?? scale)
     case 'DATE':
       return 'date'
     case 'TIME':
       return 'time'
     case 'TIMESTAMP':
       return logical.isAdjustedToUTC ? 'timestamptz' : 'timestamp'
+    case 'NULL':
+      return 'null'
     case 'FLOAT16':
     case 'VARIANT':
     case 'GEOMETRY':
@@ -177,7 +188,7 @@ function convertedType({ converted_type: converted, precision, scale }: SchemaEl
     case 'JSON':
       return 'string'
     case 'DECIMAL':
-      return `decimal(${precision},${scale ?? 0})`
+      return decimalType(precision, scale)
     case 'DATE':
       return 'date'
     case 'TIME_MILLIS':
@@ -193,6 +204,11 @@ function convertedType({ converted_type: converted, precision, scale }: SchemaEl
       return match === null ? undefined : integerType(Number(match[2]), match[1] === '')
     }
   }
+}
+
+function decimalType(precision: number | undefined, scale: number | undefined): string {
+  const digits = `${precision},${scale ?? 0}`
+  return (precision ?? 0) > decimalDigitsMax ? unsupportedType(`DECIMAL ${digits}`) : `decimal(${digits})`
 }
 
 /** Unsigned integers take the next wider signed type. */

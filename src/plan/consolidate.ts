@@ -7,6 +7,7 @@ import { commonType, keepsValues, unsupportedIn, widens } from '../formats/colum
 import type {
   Column,
   CommitRecord,
+  ConsumedFile,
   DataFile,
   FileIdentity,
   PartitionValue,
@@ -53,7 +54,7 @@ const reservedColumns = ['_file', '$row', 'quarantine_reason', 'quarantine_file'
 export function planConsolidate(pipeline: string, task: ConsolidateTask, survey: ConsolidateSurvey): Planned[] {
   const days = survey.days.filter(
     ({ files, consumed, standing }) =>
-      files.length + consumed.length > 0 || (standing.commit !== null && !standing.isLost),
+      files.length + consumed.length > 0 || (standing.files.length > 0 && !hasLayout(task, standing)),
   )
   if (days.length === 0) throw noInput(task, survey)
   return days.map((day) => planDay(pipeline, task, day))
@@ -73,21 +74,24 @@ function noInput(task: ConsolidateTask, survey: ConsolidateSurvey): MillraceErro
     near.length === 0
       ? 'Check --root and whether the landing zone is being written'
       : 'Pass one of them as --partition-date, or check the landing zone'
+  const stays = survey.days.some(({ standing }) => standing.files.length > 0)
+    ? '. The partition that stands is left as it is'
+    : ''
   return new MillraceError(
     'no-input',
-    `task ${task.name}  no Parquet file for ${wanted === 'all' ? 'any day' : wanted} in ${looked} (${exists}). ${advice}`,
+    `task ${task.name}  no Parquet file for ${wanted === 'all' ? 'any day' : wanted} in ${looked} (${exists}). ${advice}${stays}`,
   )
 }
 
 function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Planned {
-  const repeats = !isSufficient(task, found)
-  const survey = repeats ? fromTheStart(found) : found
+  const complete = withAccepted(task, found)
+  const repeats = !isSufficient(task, complete)
+  const survey = repeats ? fromTheStart(complete) : complete
   const { standing, day } = survey
   checkStanding(task, standing)
   const { readable, unreadable } = sortFiles(task, survey.files)
   const newRows = readable.reduce((sum, { rows }) => sum + rows, 0)
-  const asked =
-    standing.commit === null || (standing.commit.codec === task.to.codec && standing.commit.fileCount === task.to.files)
+  const asked = hasLayout(task, standing)
   if (survey.files.length === 0 && asked) {
     return {
       kind: 'unchanged',
@@ -124,7 +128,7 @@ function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Pla
       after: standing.commit?.number ?? 0,
       steps,
       balance: { rowsIn: 'landing', rowsStanding: 'standing', rowsOut: 'kept', quarantined: 'rejected' },
-      bookmark: [...(standing.commit?.bookmark ?? []), ...[...readable, ...unreadable].map(identity)],
+      bookmark: bookmarkAfter(standing.commit?.bookmark ?? [], survey.files, unreadable),
       repeats,
       standing: isRewritten ? found.standing.files.map(({ path }) => path) : null,
       hasAdopted: standing.hasAdopted,
@@ -134,6 +138,38 @@ function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Pla
     },
   }
   return { kind: 'plan', plan }
+}
+
+/** Whether the partition has the file count and codec asked for; what Millrace did not write stays as it is. */
+function hasLayout({ to }: ConsolidateTask, { commit }: StandingPartition): boolean {
+  return commit === null || (commit.codec === to.codec && commit.fileCount === to.files)
+}
+
+/** Files that were refused for their columns and fit now, because the definition was changed, count as new. */
+function withAccepted(task: ConsolidateTask, survey: DaySurvey): DaySurvey {
+  const bookmark = survey.standing.commit?.bookmark ?? []
+  const refused = new Set(bookmark.filter((file) => file.isRefused).map((file) => JSON.stringify(identity(file))))
+  const isAccepted = (file: DataFile | UnreadableFile): boolean =>
+    refused.has(JSON.stringify(identity(file))) && !('reason' in file) && typeof columnsToRead(task, file) !== 'string'
+  const accepted = survey.consumed.filter(isAccepted)
+  if (accepted.length === 0) return survey
+  const consumed = survey.consumed.filter((file) => !accepted.includes(file))
+  return { ...survey, consumed, files: [...survey.files, ...accepted] }
+}
+
+/** Every file consumed so far and now; those whose columns did not fit are marked. */
+function bookmarkAfter(
+  before: ConsumedFile[],
+  files: (DataFile | UnreadableFile)[],
+  unreadable: UnreadableFile[],
+): ConsumedFile[] {
+  const now = new Set(files.map((file) => JSON.stringify(identity(file))))
+  const bad = new Set(unreadable.map(({ path }) => path))
+  const marked = files.map(
+    (file): ConsumedFile =>
+      !('reason' in file) && bad.has(file.path) ? { ...identity(file), isRefused: true } : identity(file),
+  )
+  return [...before.filter((file) => !now.has(JSON.stringify(identity(file)))), ...marked]
 }
 
 /** Files that another tool put into the table must fit it as landed ones do: nothing in it can be set aside. */
@@ -220,13 +256,15 @@ function columnsToRead(task: ConsolidateTask, file: DataFile): Column[] | string
     const column = found.get(name.toLowerCase())
     if (column === undefined) {
       if (!task.optional.includes(name)) return `column ${name} (${declared}) is missing`
-    } else if (!widens(column.type, declared)) {
+    } else if (column.type === 'null') empty.add(column)
+    else if (!widens(column.type, declared)) {
       if (!file.nullColumns.includes(column.name)) return `column ${name} is ${column.type}, not ${declared}`
       empty.add(column)
     }
   }
   const reserved = file.columns.find(({ name }) => reservedColumns.includes(name.toLowerCase()))
   if (reserved !== undefined) return `column ${reserved.name} has a name that the table keeps for itself`
+  if (file.columns.some(({ name }) => name === '')) return 'a column has no name'
   const odd = file.columns.find(({ type }) => unsupportedIn(type) !== null)
   if (odd !== undefined)
     return `column ${odd.name} holds ${unsupportedIn(odd.type)} values, which no table here can keep`
@@ -251,9 +289,15 @@ function tableColumns(task: ConsolidateTask, files: Pick<DataFile, 'columns' | '
   }
   const rest = [...added.keys()].sort().map((folded) => {
     const { names, types } = added.get(folded) as { names: Set<string>; types: Set<string> }
-    return { name: [...names].sort()[0] as string, type: commonType([...types]) }
+    return { name: [...names].sort()[0] as string, type: addedType([...types]) }
   })
   return [...declared, ...rest]
+}
+
+/** What is null in every file is kept as text. */
+function addedType(types: string[]): string {
+  const type = commonType(types)
+  return type === 'null' ? 'string' : type === 'array<null>' ? 'array<string>' : type
 }
 
 function input(name: string, columns: Column[], files: DataFile[], lineage: boolean): PlanInput {

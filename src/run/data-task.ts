@@ -268,7 +268,7 @@ async function report(
       type: 'warning',
       task,
       path: state,
-      message: `${counts.quarantined} of ${counts.rowsIn + counts.rowsStanding} rows of ${partition} went to ${target}`,
+      message: `${counts.quarantined} of the rows of ${partition} went to ${target}`,
     })
   }
 }

@@ -93,7 +93,7 @@ function newOf(plan: Plan, read: CommitCounts, previous: CommitRecord): CommitCo
   const rowsAgain = again.reduce((sum, { rows }) => sum + rows, 0)
   const rowsBefore = (output: string): number => {
     const target = steps.find((step) => step.output === output)?.target
-    const files = previous.partitions.find(({ location }) => location === target)?.files ?? []
+    const files = previous.partitions.filter(({ location }) => location === target).flatMap((entry) => entry.files)
     return files.reduce((sum, { rows }) => sum + rows, 0)
   }
   const rowsStanding = rowsBefore(balance.rowsOut)
@@ -158,27 +158,27 @@ async function stageUnreadable(
   return [{ kind: 'add-file', staged: `${staging}/unreadable/${name}`, target: `${unreadable.target}/${name}` }]
 }
 
-/** The partitions as they are after the commit: replaced, added to, or as the commit before left them. */
+/**
+ * The partitions as they are after the commit: replaced, added to, or as the commit before left them. Files that were added
+ * with other columns stand as an entry of their own, with the same location.
+ */
 function partitions(plan: Plan, staged: Staged, previous: CommitRecord | null): PublishedPartition[] {
-  const { steps } = plan.publish
-  const untouched = (previous?.partitions ?? []).filter(
-    ({ location }) => !steps.some(({ target }) => target === location),
-  )
-  const published = steps.map((step): PublishedPartition => {
-    const before =
-      step.mode === 'append' ? previous?.partitions.find(({ location }) => location === step.target) : undefined
-    return {
-      table: step.table,
-      columns: step.columns,
-      partition: step.partition,
-      location: step.target,
-      files: [
-        ...(before?.files ?? []),
-        ...staged.files.filter(({ output }) => output === step.output).map(publishedFile),
-      ],
+  const after = [...(previous?.partitions ?? [])]
+  for (const { output, mode, target, table, partition, columns } of plan.publish.steps) {
+    const files = staged.files.filter((file) => file.output === output).map(publishedFile)
+    const isSame = (other: PublishedPartition): boolean =>
+      other.location === target && JSON.stringify(other.columns) === JSON.stringify(columns)
+    if (mode === 'replace') {
+      const kept = after.filter(({ location }) => location !== target)
+      after.splice(0, after.length, ...kept, { table, columns, partition, location: target, files })
+    } else if (files.length > 0) {
+      const at = after.findIndex(isSame)
+      const before = after[at]
+      if (before === undefined) after.push({ table, columns, partition, location: target, files })
+      else after[at] = { ...before, files: [...before.files, ...files] }
     }
-  })
-  return [...untouched, ...published]
+  }
+  return after
 }
 
 function publishedFile({ path, rows, bytes }: StagedFile): { name: string; rows: number; bytes: number } {

@@ -44,7 +44,7 @@ export function eventLine(event: RunEvent): string | null {
 
 function countsText(counts: CommitCounts): string {
   const standing = counts.rowsStanding === 0 ? '' : ` + ${count(counts.rowsStanding)} standing`
-  return `${count(counts.rowsIn)} new${standing} = ${count(counts.rowsOut)} rows + ${count(counts.duplicates)} duplicates + ${count(counts.quarantined)} quarantined`
+  return `${count(counts.rowsIn)} new${standing} = ${plural(counts.rowsOut, 'row')} + ${count(counts.duplicates)} duplicates + ${count(counts.quarantined)} quarantined`
 }
 
 /** The line that log queries look for: `METRICS: name=value, …`. */

@@ -39,9 +39,18 @@ export async function listLanded(store: Store, path: string, day: string): Promi
     )
   }
   const landed: LandedFiles = { files: [], skipped: [] }
-  const { files, unnamed } = await store.list(folder)
-  for (const path of unnamed)
-    landed.skipped.push({ path, reason: 'has a name that is not UTF-8 and cannot be opened; rename it' })
+  const { files, folders, unnamed } = await store.list(folder)
+  for (const path of unnamed) {
+    if (!isIgnored(path.slice(folder.length + 1)))
+      landed.skipped.push({
+        path,
+        reason: 'cannot be opened (a link to nothing, a pipe, or a name that is not UTF-8) and was not read',
+      })
+  }
+  for (const name of folders) {
+    if (name.toLowerCase().endsWith('.parquet') && !isIgnored(name))
+      landed.skipped.push({ path: `${folder}/${name}`, reason: 'is a folder and was not read' })
+  }
   for (const file of files) {
     const name = file.path.slice(folder.length + 1)
     if (isIgnored(name)) continue

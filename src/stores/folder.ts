@@ -62,6 +62,10 @@ export function safeSegments(relative: string): string[] {
   return segments
 }
 
+function isLink(absolute: string): boolean {
+  return fs.lstatSync(absolute, { throwIfNoEntry: false })?.isSymbolicLink() === true
+}
+
 /** Undefined for what is not there, also below a file. */
 function statOf(absolute: string): fs.Stats | undefined {
   try {
@@ -89,8 +93,9 @@ function listFolder(absolute: string, relative: string): StoreListing {
     const stat = fs.statSync(path.join(absolute, name), { throwIfNoEntry: false })
     if (stat?.isDirectory()) folders.push(name)
     else if (stat?.isFile()) files.push({ path: prefix + name, bytes: stat.size })
-    // Node gives a name that is not UTF-8 with replacement characters, by which it cannot be opened.
-    else if (stat === undefined && name.includes('\ufffd')) unnamed.push(prefix + name)
+    // A link to nothing, a pipe, or a name that is not UTF-8: Node gives that one with replacement characters.
+    else if (stat !== undefined || isLink(path.join(absolute, name)) || name.includes('\ufffd'))
+      unnamed.push(prefix + name)
   }
   return { files, folders, unnamed }
 }
@@ -201,6 +206,10 @@ export function storageError(where: string, error: unknown): unknown {
         cause: error,
       },
     )
+  }
+  if (code === 'ENOTDIR' || code === 'EEXIST') {
+    const message = `${where}  ${messageOf(error)}. A part of that path is a file; move it away and run again`
+    return new MillraceError('storage', message, { cause: error })
   }
   const advice =
     code === 'EACCES' || code === 'EPERM' || code === 'EROFS'

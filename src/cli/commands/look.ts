@@ -78,7 +78,7 @@ function tablesText(tables: readonly CatalogTable[]): string {
     ['table', 'partitions', 'files', 'rows', 'size', 'columns'],
     tables.map(({ name, partitions, rows, bytes: size, columns }) => [
       tableText(name),
-      partitions.length,
+      new Set(partitions.map(({ location }) => location)).size,
       partitions.reduce((sum, { files }) => sum + files.length, 0),
       rows,
       bytes(size),

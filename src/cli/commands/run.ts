@@ -128,7 +128,10 @@ function conclude(
     output.write(`${metricsLine(state.metrics)}\n`)
   }
   if (isDone) return 0
-  if (!state.dryRun) stderr.write(`go on with: ${environment.command} retry ${state.run} --root ${shellText(root)}\n`)
+  // Going on as before helps only where something else has changed meanwhile.
+  const isLasting = state.tasks.some(({ code }) => ['no-input', 'usage', 'table-changed'].includes(code ?? ''))
+  if (!state.dryRun && !isLasting)
+    stderr.write(`go on with: ${environment.command} retry ${state.run} --root ${shellText(root)}\n`)
   return state.status === 'cancelled' ? 130 : 1
 }
 

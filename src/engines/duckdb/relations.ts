@@ -25,7 +25,7 @@ function spelled(type: ParsedType): string {
     case 'struct':
       return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${spelled(field.type)}`).join(', ')})`
     case 'scalar': {
-      const names: Record<string, string> = { string: 'VARCHAR', binary: 'BLOB' }
+      const names: Record<string, string> = { string: 'VARCHAR', binary: 'BLOB', null: 'VARCHAR' }
       return names[type.name] ?? type.name.toUpperCase()
     }
   }

@@ -180,7 +180,7 @@ def spark_type(text, zoned=False):
     from pyspark.sql import types
 
     simple = {
-        'string': types.StringType, 'boolean': types.BooleanType, 'tinyint': types.ByteType,
+        'string': types.StringType, 'null': types.StringType, 'boolean': types.BooleanType, 'tinyint': types.ByteType,
         'smallint': types.ShortType, 'int': types.IntegerType, 'bigint': types.LongType,
         'float': types.FloatType, 'double': types.DoubleType,
         'date': types.DateType, 'binary': types.BinaryType, 'timestamptz': types.TimestampType,

@@ -249,9 +249,9 @@ export function snapshot(root: string, except: RegExp = /^$/): Record<string, st
   return found
 }
 
-/** SHA-256 in base64url, as the contract's identity of a file. */
+/** SHA-256 in hexadecimal, as the contract's identity of a file. */
 export function hashOf(file: string): string {
-  return createHash('sha256').update(fs.readFileSync(file)).digest('base64url')
+  return createHash('sha256').update(fs.readFileSync(file)).digest('hex')
 }
 
 /** A text as DuckDB's SQL has it. */

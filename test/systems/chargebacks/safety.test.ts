@@ -220,3 +220,135 @@ describe.concurrent('the command line', () => {
     expect(ended.stdout).toContain('poc-chargeback-prod-chargebacks-consolidation')
   })
 })
+
+describe.concurrent('columns', () => {
+  it('of no type fit every other, and zero rows fit anything', async ({ onTestFinished }) => {
+    const lake = makeLake()
+    onTestFinished(lake.remove)
+    const nothing = path.join(lake.root, 'nothing.parquet')
+    fs.copyFileSync(fileURLToPath(new URL('./null-columns.parquet', import.meta.url)), nothing)
+    fs.mkdirSync(lake.absolute(folder), { recursive: true })
+    fs.renameSync(nothing, lake.absolute(`${folder}/null.parquet`))
+    await writeParquet(
+      lake.absolute(`${folder}/a.parquet`),
+      rows(['A'], ", TIMESTAMP '2025-11-03' AS resolved_at, ['q'] AS tags"),
+    )
+    await writeParquet(
+      lake.absolute(`${folder}/b.parquet`),
+      `SELECT * REPLACE (NULL AS amount) FROM (${rows(['B'])}) WHERE false`,
+    )
+    expectMetrics(await run(lake), { records: 2, duplicates: 0, files: 2 })
+    expect(await ids(lake)).toEqual(['A', 'N'])
+    expect(listedUnreadable(lake, day)).toEqual([])
+    const files = lake.absolute(`${target}/*.parquet`).replaceAll(/[[\]]/g, '[$&]').replaceAll("'", "''")
+    const [types] = await rowsOf(
+      `SELECT DISTINCT typeof(resolved_at) AS r, typeof(tags) AS t, typeof(nothing) AS n FROM read_parquet('${files}')`,
+    )
+    expect(types).toEqual({ r: 'TIMESTAMP', t: 'VARCHAR[]', n: 'VARCHAR' })
+  })
+
+  it.each(['unnamed-column.parquet', 'wide-decimal.parquet'])(
+    'that no table can hold cost their file: %s',
+    async (name) => {
+      const lake = makeLake()
+      await writeParquet(lake.absolute(`${folder}/a.parquet`), rows(['A']))
+      fs.copyFileSync(fileURLToPath(new URL(`./${name}`, import.meta.url)), lake.absolute(`${folder}/odd.parquet`))
+      expectMetrics(await run(lake), { records: 1, duplicates: 0, files: 1 })
+      expect(listedUnreadable(lake, day).map(({ path: file }) => file)).toEqual([`${folder}/odd.parquet`])
+      lake.remove()
+    },
+  )
+
+  it('that came later leave earlier rows of the quarantine readable', async ({ onTestFinished }) => {
+    const lake = makeLake()
+    onTestFinished(lake.remove)
+    await writeParquet(lake.absolute(`${folder}/a.parquet`), rows(['A', null]))
+    expect((await run(lake)).code).toBe(0)
+    await writeParquet(lake.absolute(`${folder}/b.parquet`), rows(['B', null], ', 1 AS risk'))
+    expect((await run(lake)).code).toBe(0)
+    await writeParquet(lake.absolute(`${folder}/c.parquet`), rows(['C'], ", 'x' AS other"))
+    expect((await run(lake)).code).toBe(0)
+    const sql = 'select risk, count(*) n from quarantine.chargebacks group by 1 order by 1'
+    const asked = await millrace(['sql', sql, '--root', lake.root, '--json'])
+    expect(asked.stderr).toBe('')
+    expect(JSON.parse(asked.stdout)).toEqual([
+      { risk: 1, n: '1' },
+      { risk: null, n: '1' },
+    ])
+  })
+})
+
+describe.concurrent('a definition', () => {
+  it('that is mended reads again what it had refused', async ({ onTestFinished }) => {
+    const lake = makeLake()
+    onTestFinished(lake.remove)
+    await writeParquet(
+      lake.absolute(`${folder}/a.parquet`),
+      `SELECT * REPLACE (1.25::DECIMAL(18, 2) AS amount) FROM (${rows(['A'])})`,
+    )
+    const source = (type: string): string => `
+      import { consolidate, datedFolder, dayPartitions, definePipeline, newest } from '${fileURLToPath(new URL('../../../dist/index.js', import.meta.url))}'
+      export default definePipeline({ name: 'own', description: '', params: {}, metrics: ['records_processed', 'output_files'], tasks: () => [
+        consolidate('one', {
+          from: datedFolder('landing/chargebacks', { day: '${day}' }),
+          columns: { chargeback_id: 'string', amount: '${type}' }, reject: {},
+          keep: newest({ key: 'chargeback_id', by: ['amount'] }),
+          to: dayPartitions('consolidated/own', { files: 1, codec: 'snappy' }),
+        }),
+      ] })`
+    const file = lake.absolute('own.mjs')
+    const own = async (type: string): Promise<Ended> => {
+      fs.writeFileSync(file, source(type))
+      return await millrace(['run', file, '--root', lake.root])
+    }
+    expect((await own('decimel(18,2)')).stderr).toMatch(/column amount: "decimel\(18,2\)" is no column type/)
+    expect((await own('int')).stdout).toMatch(/records_processed=0, output_files=0/)
+    expect((await own('int')).stderr).toContain('no new files')
+    expect((await own('decimal(18,2)')).stdout).toMatch(/records_processed=1, output_files=1/)
+    expect((await own('decimal(18,2)')).stderr).toContain('no new files')
+  })
+})
+
+describe.concurrent('paths', () => {
+  it.each(['consolidated/chargebacks/year=2025/inner', 'a=b'])(
+    'of partitions are no output path: %s',
+    async (outputPath) => {
+      const lake = makeLake()
+      await writeParquet(lake.absolute(`${folder}/a.parquet`), rows(['A']))
+      expectRefusal(await run(lake, '--output-path', outputPath), /a name with "=" is a partition of another table/)
+      lake.remove()
+    },
+  )
+
+  it('that end alike are two tables', async ({ onTestFinished }) => {
+    const lake = makeLake()
+    onTestFinished(lake.remove)
+    await writeParquet(lake.absolute(`${folder}/a.parquet`), rows(['A']))
+    expect((await run(lake)).code + (await run(lake, '--output-path', 'a/consolidated/chargebacks')).code).toBe(0)
+    const counted = await millrace([
+      'sql',
+      'select count(*) n from consolidated.chargebacks',
+      '--root',
+      lake.root,
+      '--json',
+    ])
+    expect(JSON.parse(counted.stdout)).toEqual([{ n: '1' }])
+  })
+
+  it('of a root that is empty are refused', async () => {
+    expectRefusal(await millrace(['run', 'chargebacks', '--root', '']), /--root is empty/)
+    expectRefusal(await millrace(['run', 'chargebacks', '--root=']), /--root is empty/)
+  })
+
+  it('that are files are named', async ({ onTestFinished }) => {
+    const lake = makeLake()
+    onTestFinished(lake.remove)
+    await writeParquet(lake.absolute(`${folder}/a.parquet`), rows(['A']))
+    fs.writeFileSync(lake.absolute('consolidated'), '')
+    const ended = await run(lake)
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toMatch(/consolidated.*A part of that path is a file; move it away/)
+    fs.rmSync(lake.absolute('consolidated'))
+    expectMetrics(await run(lake), { records: 1, duplicates: 0, files: 1 })
+  })
+})

@@ -132,7 +132,13 @@ describe.concurrent('by hand', () => {
     await lake.land(folder, [file('a.parquet', 'A')])
     expect((await run(lake)).code).toBe(0)
     fs.rmSync(lake.absolute(`${folder}/a.parquet`))
-    expectMetrics(await run(lake), { records: 0, duplicates: 0, files: 1 })
+    // No file of the day is there at all: the contract's exit 1, which leaves the table as it is.
+    const ended = await run(lake)
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toMatch(
+      /no Parquet file for 2025-11-03 in landing.*The partition that stands is left as it is/,
+    )
+    expect(await idsOf(lake)).toEqual(['A'])
     await lake.land(folder, [file('b.parquet', 'B')])
     expectMetrics(await run(lake), { records: 1, duplicates: 0, files: 2 })
     expect(await idsOf(lake)).toEqual(['A', 'B'])
