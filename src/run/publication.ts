@@ -171,7 +171,7 @@ function partitions(plan: Plan, staged: Staged, previous: CommitRecord | null): 
     if (mode === 'replace') {
       const kept = after.filter(({ location }) => location !== target)
       after.splice(0, after.length, ...kept, { table, columns, partition, location: target, files })
-    } else if (files.length > 0) {
+    } else if (files.length > 0 || !after.some(({ location }) => location === target)) {
       const at = after.findIndex(isSame)
       const before = after[at]
       if (before === undefined) after.push({ table, columns, partition, location: target, files })
