@@ -191,7 +191,8 @@ export type Store = {
   kind(path: string): Promise<'file' | 'folder' | 'missing'>
   /** Files and folders directly below a folder, in order of their names; empty when it is missing. */
   list(path: string): Promise<StoreListing>
-  read(path: string): Promise<Uint8Array>
+  /** A whole file. With `scratch` the bytes may lie in it, until the next call that gets it. */
+  read(path: string, scratch?: Uint8Array): Promise<Uint8Array>
   /** Bytes `start` to `end` (exclusive) of a file. */
   readRange(path: string, start: number, end: number): Promise<Uint8Array>
   readText(path: string): Promise<string>
@@ -207,7 +208,7 @@ export type Store = {
   prepareMove(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
   makeFolder(path: string): Promise<void>
-  /** Makes what was written to a file by others durable. */
+  /** Makes what others wrote to a file, or the names in a folder, durable. */
   sync(path: string): Promise<void>
 }
 

@@ -14,8 +14,12 @@ const decimalDigitsMax = 38 // what Hive, DuckDB and Spark hold
 const magic = 'PAR1'
 
 /** Reads a file once: its hash, and its rows and columns, or the reason why it has none. */
-export async function inspectParquet(store: Store, entry: StoreEntry): Promise<DataFile | UnreadableFile> {
-  const { sha256, tail } = await hashFile(store, entry)
+export async function inspectParquet(
+  store: Store,
+  entry: StoreEntry,
+  scratch?: Uint8Array,
+): Promise<DataFile | UnreadableFile> {
+  const { sha256, tail } = await hashFile(store, entry, scratch)
   const identity = { path: entry.path, bytes: entry.bytes, sha256 }
   try {
     return { ...identity, ...(await readFooter(store, entry, tail)) }
@@ -53,11 +57,11 @@ export async function readFooter(
 class Damage extends Error {}
 
 function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'rows' | 'columns' | 'nullColumns'> {
-  let rows = 0
-  const values = new Set<string>()
-  const tops = parquetSchema(metadata).children
+  const columns = parquetSchema(metadata).children.map((child) => ({ name: nameOf(child), type: columnType(child) }))
   // Writers keep no statistics for columns of no type at all.
-  const nulls = new Set(tops.filter((top) => top.children.length === 0 && columnType(top) === 'null').map(nameOf))
+  const nulls = new Set(columns.filter(({ type }) => type === 'null').map(({ name }) => name))
+  const values = new Set<string>()
+  let rows = 0
   for (const group of metadata.row_groups) {
     rows += Number(group.num_rows)
     if (group.num_rows === 0n) continue
@@ -74,11 +78,10 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
     }
   }
   if (rows !== Number(metadata.num_rows)) throw new Damage('is damaged: its row groups do not add up to its rows')
-  const columns = tops.map((child) => ({
-    name: nameOf(child),
-    type: columnType(child),
-  }))
-  for (const { type } of columns) if (unsupportedIn(type) === null) parseType(type) // throws for what a damaged footer says
+  for (const { type } of columns) {
+    // Throws for what only a damaged footer says; a plain word is one of ours.
+    if (!/^[a-z]+$/.test(type) && unsupportedIn(type) === null) parseType(type)
+  }
   const seen = new Map<string, string>()
   for (const { name } of columns) {
     const twin = seen.get(name.toLowerCase())
@@ -88,9 +91,13 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
   return { rows, columns, nullColumns: columns.map(({ name }) => name).filter((name) => !values.has(name)) }
 }
 
-async function hashFile(store: Store, entry: StoreEntry): Promise<{ sha256: string; tail?: Uint8Array }> {
+async function hashFile(
+  store: Store,
+  entry: StoreEntry,
+  scratch?: Uint8Array,
+): Promise<{ sha256: string; tail?: Uint8Array }> {
   if (entry.bytes <= wholeBytesMax) {
-    const bytes = await store.read(entry.path)
+    const bytes = await store.read(entry.path, scratch)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     // A file that grew since it was listed is judged by what was listed.
     return bytes.length === entry.bytes ? { sha256, tail: bytes } : { sha256 }

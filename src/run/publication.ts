@@ -22,7 +22,7 @@ export type PublicationContext = {
   signal: AbortSignal
 }
 
-const breathEvery = 64 // files made durable between two chances for signals and heartbeats
+const filesAtOnce = 8 // made durable side by side; between two such groups is a chance to stop
 
 /**
  * Gives the commit record of a plan whose outputs are staged; the staged files are durable then.
@@ -59,13 +59,14 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
   }
 }
 
+/** Files first, then the folders that name them. */
 async function makeDurable(staged: Staged, { store, staging, signal }: PublicationContext): Promise<void> {
-  for (const [index, file] of staged.files.entries()) {
-    await store.sync(`${staging}/${file.path}`)
-    if (index % breathEvery > 0) continue
-    await new Promise((resolve) => setImmediate(resolve))
+  const paths = staged.files.map(({ path }) => `${staging}/${path}`)
+  for (let start = 0; start < paths.length; start += filesAtOnce) {
+    await Promise.all(paths.slice(start, start + filesAtOnce).map((path) => store.sync(path)))
     if (signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
   }
+  for (const folder of new Set(paths.map((path) => path.slice(0, path.lastIndexOf('/'))))) await store.sync(folder)
 }
 
 /** Rows in come from the footers of the listed files, rows out from those of the files written. */

@@ -18,6 +18,7 @@ export type SurveyContext = {
   onWarning: (message: string) => Promise<void>
 }
 
+const scratchBytes = 2 ** 20 // one buffer for all small files: thousands of them would keep the garbage collector busy
 const breathEvery = 256 // files between two chances for signals and timers, reads being synchronous
 
 /** Surveys a consolidation's source and target. */
@@ -79,8 +80,9 @@ async function surveyDay(
 async function inspectFiles(files: StoreEntry[], context: SurveyContext): Promise<(DataFile | UnreadableFile)[]> {
   const schemas = new Map<string, Column[]>()
   const inspected: (DataFile | UnreadableFile)[] = []
+  const scratch = new Uint8Array(scratchBytes)
   for (const [index, entry] of files.entries()) {
-    const file = await inspectParquet(context.store, entry)
+    const file = await inspectParquet(context.store, entry, scratch)
     inspected.push('columns' in file ? { ...file, columns: shared(file.columns, schemas) } : file)
     if (index % breathEvery === 0) {
       context.onProgress(index, files.length)
