@@ -28,7 +28,7 @@ const ranks: Record<string, number> = {
 }
 const shelves = ['stores', 'formats', 'catalogs', 'engines', 'sources', 'sinks']
 /** What the members of a shelf share. */
-const shared = ['engines/portable', 'formats/column-types']
+const shared = ['engines/portable', 'formats/column-types', 'formats/file-identity']
 
 type SourceFile = { name: string; text: string; imports: string[] }
 

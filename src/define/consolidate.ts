@@ -1,7 +1,7 @@
 /** The task that makes of a day's many small files one well-sized partition with every key once. */
 import { MillraceError, messageOf } from '../errors.ts'
 import { parseType } from '../formats/column-types.ts'
-import type { DatedFolder, DayPartitions } from './dataset.ts'
+import { type DatedFolder, type DayPartitions, pathsOverlap } from './dataset.ts'
 
 /** The row of a key that stays: the greatest by these expressions in turn, then by all other columns. */
 export type Newest = { key: string; by: string[] }
@@ -37,13 +37,13 @@ export function consolidate(
 ): ConsolidateTask {
   const task: ConsolidateTask = { kind: 'consolidate', name, optional: [], checks: {}, ...options }
   const { from, to, keep, columns, optional } = task
-  if (overlap(from.path, to.path)) {
+  if (pathsOverlap(from.path, to.path)) {
     throw new MillraceError(
       'usage',
       `task ${name}  output path ${to.path} overlaps the source ${from.path}, which is only read. Choose another output path`,
     )
   }
-  if (overlap(to.path, 'quarantine')) {
+  if (pathsOverlap(to.path, 'quarantine')) {
     throw new MillraceError(
       'usage',
       `task ${name}  output path ${to.path} overlaps quarantine/, where rows that are set aside go. Choose another output path`,
@@ -65,8 +65,4 @@ function checkType(task: string, column: string, type: string): void {
   } catch (error) {
     throw new MillraceError('usage', `task ${task}  column ${column}: ${messageOf(error)}`, { cause: error })
   }
-}
-
-function overlap(left: string, right: string): boolean {
-  return `${left}/`.startsWith(`${right}/`) || `${right}/`.startsWith(`${left}/`)
 }

@@ -80,3 +80,8 @@ export function tableAt(path: string): TableName {
   const table = segments.at(-1) ?? path
   return { database: segments.slice(0, -1).join('_') || 'default', table }
 }
+
+/** True when two paths below the root are the same or one lies in the other. */
+export function pathsOverlap(left: string, right: string): boolean {
+  return `${left}/`.startsWith(`${right}/`) || `${right}/`.startsWith(`${left}/`)
+}

@@ -4,6 +4,7 @@ import { tableAt } from '../define/dataset.ts'
 import { quoteName, quoteText } from '../engines/portable.ts'
 import { MillraceError } from '../errors.ts'
 import { commonType, keepsValues, unsupportedIn, widens } from '../formats/column-types.ts'
+import { identityText } from '../formats/file-identity.ts'
 import type {
   Column,
   CommitRecord,
@@ -148,9 +149,9 @@ function hasLayout({ to }: ConsolidateTask, { commit }: StandingPartition): bool
 /** Files that were refused for their columns and fit now, because the definition was changed, count as new. */
 function withAccepted(task: ConsolidateTask, survey: DaySurvey): DaySurvey {
   const bookmark = survey.standing.commit?.bookmark ?? []
-  const refused = new Set(bookmark.filter((file) => file.isRefused).map((file) => JSON.stringify(identity(file))))
+  const refused = new Set(bookmark.filter((file) => file.isRefused).map((file) => identityText(file)))
   const isAccepted = (file: DataFile | UnreadableFile): boolean =>
-    refused.has(JSON.stringify(identity(file))) && !('reason' in file) && typeof columnsToRead(task, file) !== 'string'
+    refused.has(identityText(file)) && !('reason' in file) && typeof columnsToRead(task, file) !== 'string'
   const accepted = survey.consumed.filter(isAccepted)
   if (accepted.length === 0) return survey
   const consumed = survey.consumed.filter((file) => !accepted.includes(file))
@@ -163,13 +164,13 @@ function bookmarkAfter(
   files: (DataFile | UnreadableFile)[],
   unreadable: UnreadableFile[],
 ): ConsumedFile[] {
-  const now = new Set(files.map((file) => JSON.stringify(identity(file))))
+  const now = new Set(files.map((file) => identityText(file)))
   const bad = new Set(unreadable.map(({ path }) => path))
   const marked = files.map(
     (file): ConsumedFile =>
       !('reason' in file) && bad.has(file.path) ? { ...identity(file), isRefused: true } : identity(file),
   )
-  return [...before.filter((file) => !now.has(JSON.stringify(identity(file)))), ...marked]
+  return [...before.filter((file) => !now.has(identityText(file))), ...marked]
 }
 
 /** Files that another tool put into the table must fit it as landed ones do: nothing in it can be set aside. */
@@ -194,9 +195,9 @@ function isSufficient(task: ConsolidateTask, survey: DaySurvey): boolean {
   const types = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]))
   const keeps = ({ name, type }: Column): boolean => keepsValues(type, types.get(name.toLowerCase()) ?? type)
   if (standing.hasAdopted || standing.files.every((file) => file.columns.every(keeps))) return true
-  const isLanded = new Set(consumed.map((file) => JSON.stringify(identity(file))))
+  const isLanded = new Set(consumed.map((file) => identityText(file)))
   const bookmark = standing.commit?.bookmark ?? []
-  return bookmark.length === 0 || !bookmark.every((file) => isLanded.has(JSON.stringify(identity(file))))
+  return bookmark.length === 0 || !bookmark.every((file) => isLanded.has(identityText(file)))
 }
 
 /** The day as if nothing of it had been consumed: every landed file is read, table and quarantine are replaced. */

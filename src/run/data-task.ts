@@ -70,34 +70,27 @@ export async function planTask(
 /** Runs a task. Throws what stopped it; partitions published before that stay published. */
 export async function runDataTask(task: ConsolidateTask, context: TaskContext): Promise<TaskResult> {
   const result: TaskResult = { records_processed: 0, duplicates_removed: 0, rows_quarantined: 0, output_files: 0 }
-  for (const planned of await planTask(task, context)) {
-    if (planned.kind === 'unchanged') {
-      const { partition, consumed, standingFiles, commit: last } = planned
-      if (last?.run === context.run && !context.dryRun) {
-        // An attempt of this run published it and was stopped before it could say so: the figures are this run's.
-        await announcePublished(task.name, partition, last, standingFiles, context)
-        result.records_processed += last.counts.rowsIn
-        result.duplicates_removed += last.counts.duplicates
-        result.rows_quarantined += last.counts.quarantined
-        result.output_files += standingFiles
-        continue
-      }
-      await context.write({
-        type: 'unchanged',
-        task: task.name,
-        path: context.path,
-        partition,
-        consumed,
-        standingFiles,
-      })
-      result.output_files += standingFiles
-      continue
-    }
-    const { counts, files } = await runPlan(planned.plan, context)
+  const add = (counts: CommitCounts, files: number): void => {
     result.records_processed += counts.rowsIn
     result.duplicates_removed += counts.duplicates
     result.rows_quarantined += counts.quarantined
     result.output_files += files
+  }
+  for (const planned of await planTask(task, context)) {
+    if (planned.kind === 'plan') {
+      const { counts, files } = await runPlan(planned.plan, context)
+      add(counts, files)
+      continue
+    }
+    const { partition, consumed, standingFiles, commit: last } = planned
+    if (last?.run === context.run && !context.dryRun) {
+      // An attempt of this run published it and was stopped before it could say so: the figures are this run's.
+      await announcePublished(task.name, partition, last, standingFiles, context)
+      add(last.counts, standingFiles)
+      continue
+    }
+    await context.write({ type: 'unchanged', task: task.name, path: context.path, partition, consumed, standingFiles })
+    result.output_files += standingFiles
   }
   return result
 }

@@ -1,5 +1,6 @@
 /** Makes of a plan and what an engine staged the record that publishes it, and checks the balance first. */
 import { assert, MillraceError } from '../errors.ts'
+import { identityText } from '../formats/file-identity.ts'
 import type {
   CommitCounts,
   CommitRecord,
@@ -88,9 +89,9 @@ function countsOf(plan: Plan, staged: Staged): CommitCounts {
 /** Of a day that was read from its start once more, what is new since the commit before; the balance holds for it too. */
 function newOf(plan: Plan, read: CommitCounts, previous: CommitRecord): CommitCounts {
   const { balance, steps, bookmark } = plan.publish
-  const consumed = new Set(previous.bookmark.map(({ path, bytes, sha256 }) => `${sha256} ${bytes} ${path}`))
+  const consumed = new Set(previous.bookmark.map(identityText))
   const files = plan.inputs.find(({ name }) => name === balance.rowsIn)?.files ?? []
-  const again = files.filter(({ path, bytes, sha256 }) => consumed.has(`${sha256} ${bytes} ${path}`))
+  const again = files.filter((file) => consumed.has(identityText(file)))
   const rowsAgain = again.reduce((sum, { rows }) => sum + rows, 0)
   const rowsBefore = (output: string): number => {
     const target = steps.find((step) => step.output === output)?.target

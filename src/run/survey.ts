@@ -1,8 +1,9 @@
 /** Looks at what exists, so that planning can be a pure function of it. */
 import { locateTable, readCatalog } from '../catalogs/local.ts'
 import type { ConsolidateTask } from '../define/consolidate.ts'
-import { dataPath } from '../define/dataset.ts'
+import { dataPath, pathsOverlap } from '../define/dataset.ts'
 import { MillraceError, messageOf } from '../errors.ts'
+import { identityText } from '../formats/file-identity.ts'
 import { inspectParquet, readFooter } from '../formats/parquet.ts'
 import type { ConsolidateSurvey, DaySurvey, StandingPartition } from '../plan/consolidate.ts'
 import { dayFolder, isIgnored, listDays, listLanded } from '../sources/dated-folder.ts'
@@ -43,7 +44,7 @@ async function sourcePath({ from, to }: ConsolidateTask, { store, external }: Su
   const located = locateTable(from.table, external, readCatalog(await latestCommits(store)))
   if (located === undefined) return from.path
   const path = dataPath(located)
-  if (`${path}/`.startsWith(`${to.path}/`) || `${to.path}/`.startsWith(`${path}/`)) {
+  if (pathsOverlap(path, to.path)) {
     throw new MillraceError(
       'usage',
       `output path ${to.path} overlaps the source table at ${path}, which is only read. Choose another output path`,
@@ -100,10 +101,6 @@ function shared(columns: Column[], schemas: Map<string, Column[]>): Column[] {
   if (found !== undefined) return found
   schemas.set(key, columns)
   return columns
-}
-
-function identityText({ path, bytes, sha256 }: FileIdentity): string {
-  return `${sha256} ${bytes} ${path}`
 }
 
 /**

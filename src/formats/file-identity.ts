@@ -1,0 +1,7 @@
+/** What identifies a file. */
+import type { FileIdentity } from '../types.ts'
+
+/** One text for it: equal for the same content at the same path, and for nothing else. */
+export function identityText({ path, bytes, sha256 }: FileIdentity): string {
+  return `${sha256} ${bytes} ${path}`
+}
