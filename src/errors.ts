@@ -18,6 +18,10 @@ export type ErrorCode =
   | 'input-unreadable'
   /** What a table holds is not what its last commit recorded. */
   | 'table-changed'
+  /** A value does not fit its declared type, and the definition says that this stops the task. */
+  | 'bad-value'
+  /** Some units of a task failed, the others are done; the message has a line for each. */
+  | 'units-failed'
   /** Rows in are not rows out + duplicates + quarantined. */
   | 'balance'
   /** Another commit was made since the plan. */

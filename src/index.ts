@@ -1,8 +1,19 @@
 /** Everything a pipeline is written with. */
 export { z } from 'zod'
+export { type ApplyChangesTask, applyChanges, type DeleteRule, deleteRules } from './define/apply-changes.ts'
 export { type Config, defineConfig } from './define/config.ts'
 export { type ConsolidateTask, consolidate, newest } from './define/consolidate.ts'
-export { datedFolder, dayPartitions } from './define/dataset.ts'
+export {
+  changeDatasets,
+  changeHistory,
+  datedFolder,
+  dayPartitions,
+  dmsFolder,
+  landedChanges,
+  landedColumns,
+  parquetTable,
+} from './define/dataset.ts'
+export { type LandTask, land } from './define/land.ts'
 export {
   definePipeline,
   every,

@@ -19,8 +19,12 @@ export type Codec = (typeof codecs)[number]
 /** What identifies the content of a file. `path` is relative to the root, with `/`; `sha256` is hexadecimal. */
 export type FileIdentity = { path: string; bytes: number; sha256: string }
 
-/** A file that was consumed; `isRefused` when the declared columns did not fit it, which another definition may mend. */
-export type ConsumedFile = FileIdentity & { isRefused?: true }
+/**
+ * A file that was consumed; `isRefused` when the declared columns did not fit it, which another definition may mend.
+ * `modifiedMs` is when it was last changed, as its store tells: a file of the same path, size and time need not be read
+ * again to be known. `sameAs` is the path of a file with the same content, which was consumed instead.
+ */
+export type ConsumedFile = FileIdentity & { isRefused?: true; modifiedMs?: number; sameAs?: string }
 
 /**
  * A data file that was looked into: `rows` and `columns` come from its footer. `nullColumns` hold nothing but nulls,
@@ -37,8 +41,9 @@ export type UnreadableFile = FileIdentity & { reason: string }
  * Files read as one relation. The relation has exactly `columns`, in that order: a file's column is matched by name
  * without regard to case and widened to the type given, a missing one is null. `schemas` are the distinct physical
  * schemas of the files; every file names its own by index, and the files are listed in the order of that index.
- * With `lineage` the relation has one more column, `_file` (int): the position in `files` of the row's file; and a
- * relation `<name>_files` (`file_number` int, `path` string) is there beside it.
+ * With `lineage` the relation has two more columns, `_file` (int): the position in `files` of the row's file, and `_row`
+ * (bigint): the row's position in its file, from 0; and a relation `<name>_files` (`file_number` int, `path` string) is
+ * there beside it.
  */
 export type PlanInput = {
   name: string
@@ -72,12 +77,15 @@ export type PlanMetrics = { name: string; sql: string }
  */
 export type PlanOutput = { name: string; view: string; columns: Column[]; codec: Codec; fileCount: number }
 
-/** Where a staged output goes once the run is decided. `replace`: the folder then holds nothing else. */
+/**
+ * Where a staged output goes once the run is decided. `replace`: the folder then holds nothing else. `remove`: the folder
+ * goes, no output stands for it. `table` is null for what is no table: a state that Millrace keeps for itself.
+ */
 export type PublishStep = {
   output: string
   target: string
-  mode: 'replace' | 'append'
-  table: TableName
+  mode: 'replace' | 'append' | 'remove'
+  table: TableName | null
   partition: PartitionValue[]
   columns: Column[]
 }
@@ -85,31 +93,46 @@ export type TableName = { database: string; table: string }
 export type PartitionValue = { column: string; value: string }
 
 /**
- * The balance that must hold before anything is published, by the names of inputs and outputs:
- * rows of `rowsIn` + rows of `rowsStanding` = rows of `rowsOut` + rows superseded + rows of `quarantined`.
+ * A number of rows, from a source that nobody else's number comes from: what the footers of an input's files say, what
+ * was written of an output, what a `newest` view left out, or one metric.
  */
-export type Balance = { rowsIn: string; rowsStanding: string; rowsOut: string; quarantined: string }
+export type RowCount =
+  | { input: string }
+  | { output: string }
+  | { superseded: string }
+  | { metric: [set: string, name: string] }
+
+/** Counts that must be equal in sum, by their names in `counts`; else nothing is published. */
+export type Balance = { in: (keyof CommitCounts)[]; out: (keyof CommitCounts)[] }
 
 /**
  * What Millrace does with the staged outputs after the engine is done. The commit is numbered within `scope`;
- * `after` is the number of the commit the plan was made from, 0 for none. `bookmark` is whole: every file consumed so
- * far and by this plan.
+ * `after` is the number of the commit the plan was made from, 0 for none.
  */
 export type Publication = {
   scope: string
   after: number
   steps: PublishStep[]
-  balance: Balance
-  bookmark: ConsumedFile[]
+  /** Each count is the sum of its terms; what is not named is 0. */
+  counts: Partial<Record<keyof CommitCounts, RowCount[]>>
+  balances: Balance[]
+  /** The output that the task is for, and its folder: what a person is told of. */
+  main: { output: string; target: string }
+  /** Where rows that are set aside go; null when the task sets none aside. */
+  quarantine: { output: string; target: string } | null
+  /** Files consumed by this plan; `restarts` when they are all that counts from now on. */
+  bookmark: { restarts: boolean; added: ConsumedFile[] }
   /** Files that the commit before has consumed are read again although its partition stands: counts tell what is new. */
   repeats: boolean
-  /** The data files that the target held when the plan was made; null where the target is not replaced. */
-  standing: string[] | null
-  /** The partition has rows that another tool wrote, which no landed file brings back. */
-  hasAdopted: boolean
-  /** The file count and codec asked for, whether or not the partition is rewritten. */
-  layout: { codec: Codec; fileCount: number }
+  /** Folders that are replaced, with the data files that each held when the plan was made. */
+  replaced: { folder: string; files: string[] }[]
+  /** What the kind of task keeps with its commit. */
+  state: CommitState
   unreadable: { target: string; files: UnreadableFile[] } | null
+  /** Inputs whose files may turn out to be damaged; another file that cannot be read stops the task. */
+  mayBeDamaged: string[]
+  /** Metrics that stop the task when they are not zero, as `set.name`, and what is said then; `{n}` is the metric. */
+  refusals: { metric: [set: string, name: string]; message: string }[]
 }
 
 /** The data work of one task for one partition: engine-neutral, serialisable, complete. */
@@ -130,6 +153,9 @@ export type Planned =
   | { kind: 'plan'; plan: Plan }
   | { kind: 'unchanged'; partition: string; consumed: number; standingFiles: number; commit: CommitRecord | null }
 
+/** Plans what one unit of a task (a table, say) has to do, with files left out that turned out to be damaged: path → reason. */
+export type PlanUnit = { name: string; plan: (damaged: ReadonlyMap<string, string>) => Promise<Planned[]> }
+
 // -------------------------------------------------------------------------------------------------------- the engine
 
 /** A file an engine wrote; `path` is relative to the staging folder. */
@@ -146,7 +172,8 @@ export type Staged = {
   metrics: Record<string, Record<string, number>>
 }
 
-export type Progress = { phase: string; percent: number }
+/** `unit` where a task has several, such as tables. */
+export type Progress = { phase: string; percent: number; unit?: string }
 
 export type EngineContext = {
   /** The storage root, an absolute folder. Inputs are resolved below it. */
@@ -155,7 +182,7 @@ export type EngineContext = {
   staging: string | null
   /** What every file name ends with before `.parquet`, so that names are never used twice. */
   fileSuffix: string
-  /** Absolute folder for what does not fit in memory. */
+  /** Absolute folder for what does not fit in memory; plans that are executed side by side share it. */
   spill: string
   memoryBytes: number
   threads: number
@@ -176,7 +203,8 @@ export type Engine = {
 
 // --------------------------------------------------------------------------------------------------------- the store
 
-export type StoreEntry = { path: string; bytes: number }
+/** A file; `modifiedMs` (since 1970, with fractions) changes when its content does. */
+export type StoreEntry = { path: string; bytes: number; modifiedMs: number }
 
 /** What lies directly in a folder. `unnamed` is what is there but cannot be opened as a file:
  * links to nothing, pipes, names that are no valid text. */
@@ -217,9 +245,9 @@ export type Store = {
 /** A file of a published partition. */
 export type PublishedFile = { name: string; rows: number; bytes: number }
 
-/** One partition of one table as a commit leaves it. */
+/** One partition of one table as a commit leaves it; `table` is null for a state that is no table. */
 export type PublishedPartition = {
-  table: TableName
+  table: TableName | null
   columns: Column[]
   partition: PartitionValue[]
   location: string
@@ -230,6 +258,14 @@ export type PublishedPartition = {
 export type PublishMove =
   | { kind: 'replace-folder'; staged: string | null; target: string; trash: string }
   | { kind: 'add-file'; staged: string; target: string }
+
+/** What a kind of task keeps with a commit, to know at the next planning what the standing data was made by. */
+export type CommitState =
+  /** The file count and codec asked for, whether or not the partition was rewritten; `hasAdopted`: some rows were written by another tool, and no landed file brings them back. */
+  | { kind: 'consolidate'; codec: Codec; fileCount: number; hasAdopted: boolean }
+  | { kind: 'land' }
+  /** The definition the table was made by, as text; the source files whose changes the history has. */
+  | { kind: 'apply-changes'; definition: string; history: string[] }
 
 /**
  * One publication, whole: the file is the decision. What follows from it (`moves`, clean-up of `staging`) is done by
@@ -247,25 +283,44 @@ export type CommitRecord = {
   moves: PublishMove[]
   partitions: PublishedPartition[]
   bookmark: ConsumedFile[]
-  codec: Codec
-  fileCount: number
-  hasAdopted: boolean
+  state: CommitState
   counts: CommitCounts
 }
 
-/** Row counts of one publication; `rowsIn + rowsStanding = rowsOut + duplicates + quarantined`. */
+/** Row counts of one publication, and the files that could not be read; what a kind of task does not count is missing. */
 export type CommitCounts = {
+  /** New rows read. */
   rowsIn: number
+  /** Rows the table had. */
   rowsStanding: number
+  /** Rows the table has now. */
   rowsOut: number
+  /** Rows that another row of their key replaced. */
   duplicates: number
   quarantined: number
   filesUnreadable: number
+  /** Deletes read: they are no rows of the table. */
+  deletes?: number
+  /** Rows that deletes took out of the table. */
+  removed?: number
+  /** Changes read, of the dates that the history keeps. */
+  changesIn?: number
+  /** Changes written to the history. */
+  changesOut?: number
+  /** Changes set aside that the history would have had. */
+  changesQuarantined?: number
 }
 
 // --------------------------------------------------------------------------------------------------------- the alert
 
-export type Alert = { pipeline: string; run: string; status: string; messages: string[] }
+/** `details` are for programs: what failed, by name. */
+export type Alert = {
+  pipeline: string
+  run: string
+  status: string
+  messages: string[]
+  details?: Record<string, string>
+}
 
 /** Sends an alert somewhere; a failure to send is reported, it never fails a run. */
 export type Notifier = { name: string; notify(alert: Alert): Promise<void> }

@@ -1,7 +1,8 @@
 /** The catalog of a root: which tables exist, as their latest commits tell it, and the external ones of the configuration. */
+import { keptType } from '../formats/column-types.ts'
 import type { Column, CommitRecord, PartitionValue, PublishedFile, TableName } from '../types.ts'
 
-/** A table with the columns of all of its partitions; a column's type is the one of the latest partition that has it. */
+/** A table with the columns of all of its partitions; a column's type is the one that holds those of every partition. */
 export type CatalogTable = {
   name: TableName
   columns: Column[]
@@ -15,10 +16,11 @@ export type CatalogPartition = { values: PartitionValue[]; location: string; col
 /** Reads the tables out of the latest commit of every scope. Tables and partitions come in order of their names. */
 export function readCatalog(commits: readonly CommitRecord[]): CatalogTable[] {
   const tables = new Map<string, CatalogTable>()
-  for (const published of commits.flatMap(({ partitions }) => partitions)) {
-    const key = tableText(published.table)
-    const table = tables.get(key) ?? {
-      name: published.table,
+  for (const { table: name, ...published } of commits.flatMap(({ partitions }) => partitions)) {
+    if (name === null) continue
+    const key = tableText(name)
+    const table: CatalogTable = tables.get(key) ?? {
+      name,
       columns: [],
       partitionColumns: [],
       partitions: [],
@@ -46,9 +48,15 @@ export function readCatalog(commits: readonly CommitRecord[]): CatalogTable[] {
 }
 
 function mergeColumns(partitions: CatalogPartition[]): Column[] {
-  const columns = new Map<string, Column>()
-  for (const partition of partitions) for (const column of partition.columns) columns.set(column.name, column)
-  return [...columns.values()]
+  const found = new Map<string, { name: string; types: Set<string> }>()
+  for (const { columns } of partitions) {
+    for (const { name, type } of columns) {
+      const column = found.get(name.toLowerCase()) ?? { name, types: new Set() }
+      found.set(name.toLowerCase(), column)
+      column.types.add(type)
+    }
+  }
+  return [...found.values()].map(({ name, types }) => ({ name, type: keptType([...types]) }))
 }
 
 /** `database.table`. */

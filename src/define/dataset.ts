@@ -85,3 +85,87 @@ export function tableAt(path: string): TableName {
 export function pathsOverlap(left: string, right: string): boolean {
   return `${left}/`.startsWith(`${right}/`) || `${right}/`.startsWith(`${left}/`)
 }
+
+/**
+ * A folder that AWS DMS writes to, `<path>/<TABLE>/`: full loads `LOAD00000001.parquet` and changes
+ * `YYYYMMDD-HHMMSSmmm.parquet`. Source: AWS DMS, "Using Amazon S3 as a target".
+ */
+export type DmsFolder = {
+  path: string
+  /** The tables to read; other folders are left alone, with a warning. */
+  tables: readonly string[]
+  /** The column that says what a change is. */
+  operation: string
+  /** The column with the time at which a change was committed. */
+  commitTime: string
+}
+
+/**
+ * Landed changes: `<path>/<TABLE>/<partitionColumn>=YYYY-MM-DD/` for changes, `<path>/<TABLE>-LOAD/` for full loads. A row
+ * has its source's columns and `dart_source_file`, `dart_source_row` (from 0), `dart_sequence_time` and `dart_sequence_rank`.
+ */
+export type ChangeDatasets = { path: string; partitionColumn: string; codec: Codec; fileBytesTarget: number }
+
+/** A table of changes that Millrace published, and that of full loads beside it, whose rows are all images. */
+export type ChangeSource = { changes: string; loads: string | null }
+
+/** A Parquet table in one folder; its files have about `fileBytesTarget` bytes. */
+export type ParquetTable = { path: string; codec: Codec; fileBytesTarget: number }
+
+/**
+ * Every change, one partition a date; the partitions after `after` are kept, those up to it are removed. A row has the table's
+ * columns, the operation, and of the columns that the table leaves out those of `columns`.
+ */
+export type ChangeHistory = { path: string; partitionColumn: string; after: string; columns: string[]; codec: Codec }
+
+const fileBytesTarget = 2 ** 30 // the landing zone's contract: parts near 1 GiB
+
+/** The helper columns of landed changes, in order. */
+export const landedColumns = [
+  { name: 'dart_source_file', type: 'string' },
+  { name: 'dart_source_row', type: 'bigint' },
+  { name: 'dart_sequence_time', type: 'timestamp' },
+  { name: 'dart_sequence_rank', type: 'tinyint' },
+] as const
+
+/** Names a DMS folder as a source. Throws `usage` for a path outside the root. */
+export function dmsFolder(
+  path: string,
+  options: Pick<DmsFolder, 'tables'> & Partial<Pick<DmsFolder, 'operation' | 'commitTime'>>,
+): DmsFolder {
+  return { path: dataPath(path), operation: 'Op', commitTime: 'dms_commit_ts', ...options }
+}
+
+/** Names landed changes as a target. Throws `usage` for a path outside the root. */
+export function changeDatasets(path: string, options: Partial<Omit<ChangeDatasets, 'path'>> = {}): ChangeDatasets {
+  return { path: dataPath(path), partitionColumn: 'dart_filedate', codec: 'snappy', fileBytesTarget, ...options }
+}
+
+/** The landed changes of a table as the source of another task, in the order that DMS wrote them. */
+export function landedChanges({ path }: ChangeDatasets, table: string): ChangeSource {
+  return { changes: `${path}/${table}`, loads: `${path}/${table}-LOAD` }
+}
+
+/** Names a Parquet table as a target. Throws `usage` for a path outside the root. */
+export function parquetTable(path: string, options: Partial<Omit<ParquetTable, 'path'>> = {}): ParquetTable {
+  return { path: dataPath(path), codec: 'snappy', fileBytesTarget, ...options }
+}
+
+/**
+ * Names a table of all changes. `_cdc` may be a folder of its path, as the one name with `_` that is data. Throws `usage` for
+ * a path outside the root.
+ */
+export function changeHistory(
+  path: string,
+  options: Pick<ChangeHistory, 'after'> & Partial<Omit<ChangeHistory, 'path' | 'after'>>,
+): ChangeHistory {
+  const marker = '/_cdc/'
+  dataPath(path.replace(marker, '/'))
+  return {
+    path: path.split('/').filter(Boolean).join('/'),
+    partitionColumn: 'dart_filedate',
+    columns: [],
+    codec: 'snappy',
+    ...options,
+  }
+}

@@ -1,10 +1,10 @@
 /** The definition of a pipeline: parameters with a schema, tasks in order. */
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
-import type { ConsolidateTask } from './consolidate.ts'
+import type { DataTask } from './data-task.ts'
 
 /** A step of a pipeline. */
-export type Task = ConsolidateTask
+export type Task = DataTask
 
 /** When a deployed pipeline runs. */
 export type Schedule = { every: string }

@@ -2,38 +2,82 @@
 import { existsSync } from 'node:fs'
 import { hasCode, messageOf } from '../errors.ts'
 import type { Engine, EngineContext, Plan, PlanInput, PlanView, Staged } from '../types.ts'
-import { type NumberedRelation, writeOutput } from './duckdb/outputs.ts'
+import { type NumberedRelation, writeOutput, writeWhole } from './duckdb/outputs.ts'
 import { columnOf, createInput, createNewest, fileList, readablePath } from './duckdb/relations.ts'
-import { openSession, type Session } from './duckdb/session.ts'
+import { type Database, openDatabase, openSession, type Session } from './duckdb/session.ts'
 import { expandPortable, quoteName } from './portable.ts'
 
 const progressEveryMs = 200
 
 /** Makes the engine; DuckDB itself is loaded by the first plan. */
 export default function duckdbEngine(): Engine {
-  let ended: Session | null = null
-  const close = (session: Session | null): void => {
-    if (session === ended) ended = null
-    session?.close()
+  let shared: { key: string; database: Promise<Database>; users: number } | null = null
+  let executions = 0
+  const turns = limiter()
+  // Plans that are executed side by side share one database: its memory is bounded once, and opening one takes as long as a
+  // small plan does. Each has a schema of its own.
+  const open = (context: EngineContext): NonNullable<typeof shared> => {
+    const key = JSON.stringify([context.spill, context.memoryBytes, context.threads])
+    if (shared?.key === key) return shared
+    const old = shared
+    if (old !== null && old.users === 0) void old.database.then((database) => database.close())
+    shared = { key, database: openDatabase(context), users: 0 }
+    return shared
   }
   return {
     name: 'duckdb',
     probe,
-    execute: async (plan, context) => {
-      close(ended)
-      const session = await openSession(context)
-      try {
-        return await executeIn(session, plan, context)
-      } finally {
-        // Giving the memory back takes a quarter of a second for a million rows, which a process that is about to end can
-        // save; where something was spilled, its files have to go.
-        if (existsSync(context.spill)) close(session)
-        else {
-          ended = session
-          setTimeout(() => session === ended && close(session), 0).unref()
+    execute: (plan, context) =>
+      turns(Math.max(2, context.threads), async () => {
+        const own = open(context)
+        own.users += 1
+        executions += 1
+        const schema = `plan_${executions}`
+        try {
+          const session = await (await own.database).connect(context.signal, schema)
+          try {
+            return await executeIn(session, plan, context)
+          } finally {
+            session.close()
+          }
+        } finally {
+          own.users -= 1
+          const isLast = own.users === 0
+          // A database that spilled must close for its files to go; otherwise giving the memory back takes a quarter of a
+          // second for a million rows, which the next steps need not wait for.
+          if (own !== shared || (isLast && existsSync(context.spill))) {
+            if (isLast) await own.database.then((database) => database.close())
+            if (own === shared) shared = null
+          } else void dropSchema(own.database, schema)
         }
-      }
-    },
+      }),
+  }
+}
+
+async function dropSchema(database: Promise<Database>, schema: string): Promise<void> {
+  try {
+    const session = await (await database).connect(undefined)
+    await session.run(`DROP SCHEMA ${schema} CASCADE`)
+    session.close()
+  } catch {
+    // The database was closed meanwhile, and the schema with it.
+  }
+}
+
+/** Lets so many pieces of work go on at a time; the others wait in order. */
+function limiter(): <T>(most: number, act: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = []
+  let running = 0
+  return async (most, act) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running += 1
+    try {
+      return await act()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) running -= 1
+      else next() // takes this one's place
+    }
   }
 }
 
@@ -51,6 +95,14 @@ async function executeIn(session: Session, plan: Plan, context: EngineContext): 
     staged.metrics[name] = numbersOf(await session.rows(expandPortable(sql, 'duckdb')))
   }
   for (const output of plan.outputs) {
+    const view = plan.views.find(({ name }) => name === output.view)
+    if (context.staging !== null && output.fileCount === 1 && view !== undefined) {
+      // One file has no rows to divide: it is written as its rows come.
+      const file = await writeWhole(session, output, { ...context, staging: context.staging })
+      staged.rows[output.name] = file?.rows ?? 0
+      if (file !== null) staged.files.push(file)
+      continue
+    }
     const relation = await numbered(session, plan, output.view, numbers)
     staged.rows[output.name] = relation.rows
     if (context.staging === null) continue

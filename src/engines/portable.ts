@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { MillraceError } from '../errors.ts'
+import { type ParsedType, parseType } from '../formats/column-types.ts'
 
 export type Dialect = 'duckdb' | 'spark'
 
@@ -59,6 +60,7 @@ export function expandPortable(sql: string, dialect: Dialect): string {
       name,
       portable[dialect],
       call.values.map((value) => expandPortable(value.trim(), dialect)),
+      dialect,
     )
     at = call.end
   }
@@ -83,7 +85,7 @@ function badSql(what: string, sql: string, at: number): MillraceError {
   return new MillraceError('engine', `portable SQL: ${what}: ${sql.slice(at, at + 40)}`)
 }
 
-function fill(name: string, template: string, values: string[]): string {
+function fill(name: string, template: string, values: string[], dialect: Dialect): string {
   const positions = [...template.matchAll(/\$(\d)/g)].map((match) => Number(match[1]))
   const count = Math.max(...positions)
   if (values.length !== count) {
@@ -92,9 +94,10 @@ function fill(name: string, template: string, values: string[]): string {
       `portable SQL: ${name} takes ${count} arguments, not ${values.length}: ${values.join(', ')}`,
     )
   }
-  return template.replace(/\$(\d)|\{whitespace\}/g, (_, position?: string) =>
-    position === undefined ? whitespace : (values[Number(position) - 1] as string),
-  )
+  return template.replace(/\{type:\$(\d)\}|\$(\d)|\{whitespace\}/g, (_, type?: string, position?: string) => {
+    if (type !== undefined) return typeNames[dialect](parseType(values[Number(type) - 1] as string))
+    return position === undefined ? whitespace : (values[Number(position) - 1] as string)
+  })
 }
 
 function quotedEnd(sql: string, start: number): number {
@@ -136,6 +139,43 @@ function callArguments(sql: string, open: number): { values: string[]; end: numb
     }
   }
   throw badSql(`a call that starts at character ${open} never ends`, sql, open)
+}
+
+/** A type in an engine's spelling. */
+export const typeNames: Record<Dialect, (type: ParsedType) => string> = { duckdb: duckdbName, spark: sparkName }
+
+function duckdbName(type: ParsedType): string {
+  switch (type.kind) {
+    case 'decimal':
+      return `DECIMAL(${type.precision}, ${type.scale})`
+    case 'array':
+      return `${duckdbName(type.item)}[]`
+    case 'map':
+      return `MAP(${duckdbName(type.key)}, ${duckdbName(type.value)})`
+    case 'struct':
+      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${duckdbName(field.type)}`).join(', ')})`
+    case 'scalar': {
+      const names: Record<string, string> = { string: 'VARCHAR', binary: 'BLOB', null: 'VARCHAR' }
+      return names[type.name] ?? type.name.toUpperCase()
+    }
+  }
+}
+
+function sparkName(type: ParsedType): string {
+  switch (type.kind) {
+    case 'decimal':
+      return `DECIMAL(${type.precision}, ${type.scale})`
+    case 'array':
+      return `ARRAY<${sparkName(type.item)}>`
+    case 'map':
+      return `MAP<${sparkName(type.key)}, ${sparkName(type.value)}>`
+    case 'struct':
+      return `STRUCT<${type.fields.map((field) => `${quoted(quoteName(field.name), 'spark')}: ${sparkName(field.type)}`).join(', ')}>`
+    case 'scalar': {
+      const names: Record<string, string> = { timestamp: 'TIMESTAMP_NTZ', timestamptz: 'TIMESTAMP', null: 'STRING' }
+      return names[type.name] ?? type.name.toUpperCase()
+    }
+  }
 }
 
 /** A name as the portable subset writes it, whatever it contains. */

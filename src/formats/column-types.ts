@@ -143,6 +143,12 @@ export function commonType(types: readonly string[]): string {
   })
 }
 
+/** The type by which a table keeps what has several: their common one; what is null in every file is kept as text. */
+export function keptType(types: readonly string[]): string {
+  const type = commonType(types)
+  return type === 'null' ? 'string' : type === 'array<null>' ? 'array<string>' : type
+}
+
 function commonNumber(left: string, right: string): string | undefined {
   const a = exactNumber(left)
   const b = exactNumber(right)

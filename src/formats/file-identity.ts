@@ -5,3 +5,8 @@ import type { FileIdentity } from '../types.ts'
 export function identityText({ path, bytes, sha256 }: FileIdentity): string {
   return `${sha256} ${bytes} ${path}`
 }
+
+/** A file's identity alone. */
+export function identityOf({ path, bytes, sha256 }: FileIdentity): FileIdentity {
+  return { path, bytes, sha256 }
+}

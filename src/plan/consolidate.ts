@@ -3,22 +3,21 @@ import type { ConsolidateTask } from '../define/consolidate.ts'
 import { tableAt } from '../define/dataset.ts'
 import { quoteName, quoteText } from '../engines/portable.ts'
 import { MillraceError } from '../errors.ts'
-import { commonType, keepsValues, unsupportedIn, widens } from '../formats/column-types.ts'
-import { identityText } from '../formats/file-identity.ts'
+import { keepsValues, keptType, unsupportedIn, widens } from '../formats/column-types.ts'
+import { identityOf, identityText } from '../formats/file-identity.ts'
 import type {
   Column,
   CommitRecord,
   ConsumedFile,
   DataFile,
-  FileIdentity,
   PartitionValue,
   Plan,
-  PlanInput,
   Planned,
   PlanView,
   PublishStep,
   UnreadableFile,
 } from '../types.ts'
+import { planInput } from './plan-input.ts'
 
 /** What was found of a task's source and target. */
 export type ConsolidateSurvey = {
@@ -113,7 +112,7 @@ function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Pla
     task: task.name,
     partition: day,
     inputs: isRewritten
-      ? [input('landing', columns, readable, true), input('standing', columns, standing.files, false)]
+      ? [planInput('landing', columns, readable, true), planInput('standing', columns, standing.files, false)]
       : [],
     views: isRewritten ? views(task, columns, target) : [],
     metrics: isRewritten ? [{ name: 'quality', sql: qualitySql(task, columns, day) }] : [],
@@ -128,14 +127,24 @@ function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Pla
       scope: target,
       after: standing.commit?.number ?? 0,
       steps,
-      balance: { rowsIn: 'landing', rowsStanding: 'standing', rowsOut: 'kept', quarantined: 'rejected' },
-      bookmark: bookmarkAfter(standing.commit?.bookmark ?? [], survey.files, unreadable),
+      counts: {
+        rowsIn: [{ input: 'landing' }],
+        rowsStanding: [{ input: 'standing' }],
+        rowsOut: [{ output: 'kept' }],
+        duplicates: [{ superseded: 'kept' }],
+        quarantined: [{ output: 'rejected' }],
+      },
+      balances: [{ in: ['rowsIn', 'rowsStanding'], out: ['rowsOut', 'duplicates', 'quarantined'] }],
+      main: { output: 'kept', target },
+      quarantine: { output: 'rejected', target: quarantineFolder(pipeline, task, partition) },
+      bookmark: { restarts: standing.commit?.bookmark.length === 0, added: consumedFiles(survey.files, unreadable) },
       repeats,
-      standing: isRewritten ? found.standing.files.map(({ path }) => path) : null,
-      hasAdopted: standing.hasAdopted,
-      layout: { codec: task.to.codec, fileCount: task.to.files },
+      replaced: isRewritten ? [{ folder: target, files: found.standing.files.map(({ path }) => path) }] : [],
+      state: { kind: 'consolidate', codec: task.to.codec, fileCount: task.to.files, hasAdopted: standing.hasAdopted },
       unreadable:
         unreadable.length === 0 ? null : { target: quarantineFolder(pipeline, task, partition), files: unreadable },
+      mayBeDamaged: ['landing'],
+      refusals: [],
     },
   }
   return { kind: 'plan', plan }
@@ -143,7 +152,8 @@ function planDay(pipeline: string, task: ConsolidateTask, found: DaySurvey): Pla
 
 /** Whether the partition has the file count and codec asked for; what Millrace did not write stays as it is. */
 function hasLayout({ to }: ConsolidateTask, { commit }: StandingPartition): boolean {
-  return commit === null || (commit.codec === to.codec && commit.fileCount === to.files)
+  if (commit === null || commit.state.kind !== 'consolidate') return true
+  return commit.state.codec === to.codec && commit.state.fileCount === to.files
 }
 
 /** Files that were refused for their columns and fit now, because the definition was changed, count as new. */
@@ -158,19 +168,12 @@ function withAccepted(task: ConsolidateTask, survey: DaySurvey): DaySurvey {
   return { ...survey, consumed, files: [...survey.files, ...accepted] }
 }
 
-/** Every file consumed so far and now; those whose columns did not fit are marked. */
-function bookmarkAfter(
-  before: ConsumedFile[],
-  files: (DataFile | UnreadableFile)[],
-  unreadable: UnreadableFile[],
-): ConsumedFile[] {
-  const now = new Set(files.map((file) => identityText(file)))
+/** The files consumed now; those whose columns did not fit are marked. */
+function consumedFiles(files: (DataFile | UnreadableFile)[], unreadable: UnreadableFile[]): ConsumedFile[] {
   const bad = new Set(unreadable.map(({ path }) => path))
-  const marked = files.map(
-    (file): ConsumedFile =>
-      !('reason' in file) && bad.has(file.path) ? { ...identity(file), isRefused: true } : identity(file),
+  return files.map((file) =>
+    !('reason' in file) && bad.has(file.path) ? { ...identityOf(file), isRefused: true } : identityOf(file),
   )
-  return [...before.filter((file) => !now.has(identityText(file))), ...marked]
 }
 
 /** Files that another tool put into the table must fit it as landed ones do: nothing in it can be set aside. */
@@ -207,10 +210,6 @@ function fromTheStart(survey: DaySurvey): DaySurvey {
   return { ...survey, consumed: [], files, standing: { commit, files: [], isLost: true, hasAdopted: false } }
 }
 
-function identity({ path, bytes, sha256 }: FileIdentity): FileIdentity {
-  return { path, bytes, sha256 }
-}
-
 function dayPartition(day: string): PartitionValue[] {
   const [year, month, date] = day.split('-') as [string, string, string]
   return [
@@ -243,7 +242,7 @@ function sortFiles(
       continue
     }
     const columns = columnsToRead(task, file)
-    if (typeof columns === 'string') unreadable.push({ ...identity(file), reason: columns })
+    if (typeof columns === 'string') unreadable.push({ ...identityOf(file), reason: columns })
     else readable.push({ ...file, columns })
   }
   return { readable, unreadable }
@@ -290,27 +289,9 @@ function tableColumns(task: ConsolidateTask, files: Pick<DataFile, 'columns' | '
   }
   const rest = [...added.keys()].sort().map((folded) => {
     const { names, types } = added.get(folded) as { names: Set<string>; types: Set<string> }
-    return { name: [...names].sort()[0] as string, type: addedType([...types]) }
+    return { name: [...names].sort()[0] as string, type: keptType([...types]) }
   })
   return [...declared, ...rest]
-}
-
-/** What is null in every file is kept as text. */
-function addedType(types: string[]): string {
-  const type = commonType(types)
-  return type === 'null' ? 'string' : type === 'array<null>' ? 'array<string>' : type
-}
-
-function input(name: string, columns: Column[], files: DataFile[], lineage: boolean): PlanInput {
-  const schemas: Column[][] = []
-  const numbers = new Map<string, number>()
-  const listed = files.map((file) => {
-    const key = JSON.stringify(file.columns)
-    const number = numbers.get(key) ?? schemas.push(file.columns) - 1
-    numbers.set(key, number)
-    return { ...identity(file), rows: file.rows, schema: number }
-  })
-  return { name, columns, lineage, schemas, files: listed.sort((a, b) => a.schema - b.schema) }
 }
 
 function views(task: ConsolidateTask, columns: Column[], target: string): PlanView[] {

@@ -5,32 +5,57 @@
 import { MillraceError } from '../errors.ts'
 import { draftsFolder } from '../stores/folder.ts'
 import type { CommitRecord, PublishedPartition, PublishMove, Store } from '../types.ts'
+import { foldCommits, type StoredCommit, storedCommit } from './commit-record.ts'
 import { latestNumbered, numberedPath } from './numbered.ts'
 import { isAlive } from './process.ts'
 
 const commitsFolder = '_millrace/commits'
 const stagingFolder = '_millrace/staging'
 const preparedName = 'prepared.json'
+const spillName = 'spill' // what is staged has a dot in its name
 
 /** Where a task of a run stages: below its pipeline, so that what a dead run left is found under the pipeline's lock. */
 export function stagingPath(pipeline: string, run: string, name: string): string {
   return `${stagingFolder}/${pipeline}/${run}/${name}`
 }
 
-/** The latest commit of a scope, or null. */
-export async function latestCommit(store: Store, scope: string): Promise<CommitRecord | null> {
-  return (await latestNumbered<CommitRecord>(store, `${commitsFolder}/${scope}`))?.value ?? null
+/** Where the plans of a run put what does not fit in memory: beside what is staged, so that a kill leaves it where it is cleaned up. */
+export function spillPath(pipeline: string, run: string): string {
+  return `${stagingFolder}/${pipeline}/${run}/${spillName}`
 }
 
-/** The latest commit of every scope, in order of their names. */
-export async function latestCommits(store: Store): Promise<CommitRecord[]> {
+/** The latest commit of a scope, or null. */
+export async function latestCommit(store: Store, scope: string): Promise<CommitRecord | null> {
+  return (await latestOf(store, scope))?.record ?? null
+}
+
+async function latestOf(store: Store, scope: string): Promise<{ record: CommitRecord; base: number } | null> {
+  const latest = await latestNumbered<StoredCommit>(store, `${commitsFolder}/${scope}`)
+  return latest === null ? null : { record: await whole(store, latest.value), base: latest.value.base }
+}
+
+/** A stored commit with all that the commits before it left. */
+async function whole(store: Store, stored: StoredCommit): Promise<CommitRecord> {
+  const chain: StoredCommit[] = []
+  for (let number = stored.base; number < stored.number; number += 1) {
+    chain.push(await readStored(store, stored.scope, number))
+  }
+  return foldCommits([...chain, stored])
+}
+
+async function readStored(store: Store, scope: string, number: number): Promise<StoredCommit> {
+  return JSON.parse(await store.readText(numberedPath(`${commitsFolder}/${scope}`, number))) as StoredCommit
+}
+
+/** The latest commit of every scope at or below a path, in order of their names. */
+export async function latestCommits(store: Store, below = ''): Promise<CommitRecord[]> {
   const commits: CommitRecord[] = []
   const walk = async (folder: string): Promise<void> => {
-    const latest = await latestNumbered<CommitRecord>(store, folder)
-    if (latest !== null) commits.push(latest.value)
+    const latest = await latestNumbered<StoredCommit>(store, folder)
+    if (latest !== null) commits.push(await whole(store, latest.value))
     for (const name of (await store.list(folder)).folders) await walk(`${folder}/${name}`)
   }
-  await walk(commitsFolder)
+  await walk(below === '' ? commitsFolder : `${commitsFolder}/${below}`)
   return commits
 }
 
@@ -45,9 +70,10 @@ export async function commit(store: Store, record: CommitRecord, assertHeld: () 
     `${record.staging}/${preparedName}`,
     `${JSON.stringify({ scope: record.scope, number: record.number })}\n`,
   )
+  const stored = storedCommit(record, await latestOf(store, record.scope))
   await assertHeld()
   try {
-    await store.createExclusive(recordPath(record), `${JSON.stringify(record)}\n`)
+    await store.createExclusive(recordPath(record), `${JSON.stringify(stored)}\n`)
   } catch (error) {
     if (!(error instanceof MillraceError && error.code === 'exists')) throw error
     throw new MillraceError(
@@ -81,7 +107,7 @@ async function checkMoves(store: Store, { scope, moves }: CommitRecord): Promise
 /** Makes the moves of a decided commit; each is made at most once, however often this is called. */
 async function rollForward(store: Store, record: CommitRecord): Promise<void> {
   // A later commit, made by another pipeline from what is staged here, has replaced the folders of this one already.
-  const latest = await latestNumbered<CommitRecord>(store, `${commitsFolder}/${record.scope}`)
+  const latest = await latestNumbered<StoredCommit>(store, `${commitsFolder}/${record.scope}`)
   const isReplaced = latest !== null && latest.number > record.number
   for (const move of record.moves) if (move.kind === 'add-file' || !isReplaced) await makeMove(store, move)
   await removeStaging(store, record.staging)
@@ -118,6 +144,7 @@ export async function recover(store: Store, pipeline: string): Promise<string[]>
   const home = `${stagingFolder}/${pipeline}`
   for (const run of (await store.list(home)).folders) {
     for (const name of (await store.list(`${home}/${run}`)).folders) {
+      if (name === spillName) continue
       const sentence = await settle(store, `${home}/${run}/${name}`, run)
       if (sentence !== null) done.push(sentence)
     }
@@ -165,8 +192,8 @@ async function preparedRecord(store: Store, staging: string): Promise<CommitReco
   const { scope, number } = JSON.parse(await store.readText(path)) as { scope: string; number: number }
   const decided = numberedPath(`${commitsFolder}/${scope}`, number)
   if ((await store.kind(decided)) === 'missing') return null
-  const record = JSON.parse(await store.readText(decided)) as CommitRecord
-  return record.staging === staging ? record : null
+  const stored = await readStored(store, scope, number)
+  return stored.staging === staging ? await whole(store, stored) : null
 }
 
 async function isPending(store: Store, record: CommitRecord): Promise<boolean> {

@@ -4,10 +4,12 @@ import { identityText } from '../formats/file-identity.ts'
 import type {
   CommitCounts,
   CommitRecord,
+  ConsumedFile,
   Plan,
   PublishedPartition,
   PublishMove,
   PublishStep,
+  RowCount,
   Staged,
   StagedFile,
   Store,
@@ -39,6 +41,7 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
   }
   const read = countsOf(plan, staged)
   checkBalance(plan, staged, read, context.dryRun)
+  checkRefusals(plan, staged)
   const counts = plan.publish.repeats && previous !== null ? newOf(plan, read, previous) : read
   if (!context.dryRun) await makeDurable(staged, context)
   const list = await stageUnreadable(plan, context)
@@ -53,9 +56,8 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
     staging,
     moves: [...plan.publish.steps.flatMap((step) => moves(step, staged, staging)), ...list],
     partitions: partitions(plan, staged, previous),
-    bookmark: plan.publish.bookmark,
-    ...plan.publish.layout,
-    hasAdopted: plan.publish.hasAdopted,
+    bookmark: bookmarkAfter(plan, previous),
+    state: plan.publish.state,
     counts,
   }
 }
@@ -70,27 +72,42 @@ async function makeDurable(staged: Staged, { store, staging, signal }: Publicati
   for (const folder of new Set(paths.map((path) => path.slice(0, path.lastIndexOf('/'))))) await store.sync(folder)
 }
 
-/** Rows in come from the footers of the listed files, rows out from those of the files written. */
+/** Every file consumed so far, and by this plan; a file that was refused before and is read now takes its place. */
+function bookmarkAfter({ publish: { bookmark } }: Plan, previous: CommitRecord | null): ConsumedFile[] {
+  const now = new Set(bookmark.added.map(identityText))
+  const before = bookmark.restarts ? [] : (previous?.bookmark ?? [])
+  return [...before.filter((file) => !now.has(identityText(file))), ...bookmark.added]
+}
+
+/** Counts nothing twice over: rows read come from footers, rows written from the files, the others from the engine. */
 function countsOf(plan: Plan, staged: Staged): CommitCounts {
-  const rowsOf = (input: string): number =>
-    plan.inputs.find(({ name }) => name === input)?.files.reduce((sum, { rows }) => sum + rows, 0) ?? 0
-  const { balance, unreadable } = plan.publish
-  const duplicates = Object.values(staged.superseded).reduce((sum, count) => sum + count, 0)
-  return {
-    rowsIn: rowsOf(balance.rowsIn),
-    rowsStanding: rowsOf(balance.rowsStanding),
-    rowsOut: staged.rows[balance.rowsOut] ?? 0,
-    duplicates,
-    quarantined: staged.rows[balance.quarantined] ?? 0,
-    filesUnreadable: unreadable?.files.length ?? 0,
+  const { counts, unreadable } = plan.publish
+  const sum = (terms: RowCount[]): number => terms.reduce((total, term) => total + rowCount(term, plan, staged), 0)
+  const counted = Object.fromEntries(Object.entries(counts).map(([name, terms]) => [name, sum(terms)]))
+  const none = { rowsIn: 0, rowsStanding: 0, rowsOut: 0, duplicates: 0, quarantined: 0 }
+  return { ...none, ...counted, filesUnreadable: unreadable?.files.length ?? 0 }
+}
+
+function rowCount(term: RowCount, plan: Plan, staged: Staged): number {
+  if ('output' in term) return staged.rows[term.output] ?? 0
+  if ('superseded' in term) return staged.superseded[term.superseded] ?? 0
+  if ('metric' in term) return staged.metrics[term.metric[0]]?.[term.metric[1]] ?? 0
+  return plan.inputs.find(({ name }) => name === term.input)?.files.reduce((sum, { rows }) => sum + rows, 0) ?? 0
+}
+
+function checkRefusals(plan: Plan, staged: Staged): void {
+  for (const { metric, message } of plan.publish.refusals) {
+    const found = rowCount({ metric }, plan, staged)
+    if (found !== 0) throw new MillraceError('bad-value', message.replaceAll('{n}', String(found)))
   }
 }
 
 /** Of a day that was read from its start once more, what is new since the commit before; the balance holds for it too. */
 function newOf(plan: Plan, read: CommitCounts, previous: CommitRecord): CommitCounts {
-  const { balance, steps, bookmark } = plan.publish
+  const { main, quarantine, steps, bookmark } = plan.publish
   const consumed = new Set(previous.bookmark.map(identityText))
-  const files = plan.inputs.find(({ name }) => name === balance.rowsIn)?.files ?? []
+  const isRead = new Set(inputsOf(plan, 'rowsIn'))
+  const files = plan.inputs.filter(({ name }) => isRead.has(name)).flatMap((input) => input.files)
   const again = files.filter((file) => consumed.has(identityText(file)))
   const rowsAgain = again.reduce((sum, { rows }) => sum + rows, 0)
   const rowsBefore = (output: string): number => {
@@ -98,25 +115,37 @@ function newOf(plan: Plan, read: CommitCounts, previous: CommitRecord): CommitCo
     const files = previous.partitions.filter(({ location }) => location === target).flatMap((entry) => entry.files)
     return files.reduce((sum, { rows }) => sum + rows, 0)
   }
-  const rowsStanding = rowsBefore(balance.rowsOut)
-  const quarantinedBefore = rowsBefore(balance.quarantined)
+  const rowsStanding = rowsBefore(main.output)
+  const quarantinedBefore = quarantine === null ? 0 : rowsBefore(quarantine.output)
   const duplicates = read.duplicates - (rowsAgain - rowsStanding - quarantinedBefore)
   assert(duplicates >= 0 && read.rowsIn >= rowsAgain, 'a day that is read once more has all the rows it had')
   return {
+    ...read,
     rowsIn: read.rowsIn - rowsAgain,
     rowsStanding,
     rowsOut: read.rowsOut,
     duplicates,
     quarantined: read.quarantined - quarantinedBefore,
-    filesUnreadable: bookmark.length - previous.bookmark.length - (files.length - again.length),
+    filesUnreadable: bookmark.added.length - previous.bookmark.length - (files.length - again.length),
   }
 }
 
+/** The inputs whose rows a count is made of. */
+export function inputsOf({ publish }: Plan, count: keyof CommitCounts): string[] {
+  return (publish.counts[count] ?? []).flatMap((term) => ('input' in term ? [term.input] : []))
+}
+
 function checkBalance(plan: Plan, staged: Staged, counts: CommitCounts, dryRun: boolean): void {
-  const { rowsIn, rowsStanding, rowsOut, duplicates, quarantined } = counts
-  const sides = `${rowsIn} new + ${rowsStanding} standing ≠ ${rowsOut} out + ${duplicates} duplicates + ${quarantined} quarantined`
-  if (rowsIn + rowsStanding !== rowsOut + duplicates + quarantined) {
-    throw new MillraceError('balance', `${plan.publish.scope}  rows do not balance: ${sides}. Nothing was published`)
+  for (const balance of plan.publish.balances) {
+    const sum = (names: (keyof CommitCounts)[]): number => names.reduce((total, name) => total + (counts[name] ?? 0), 0)
+    if (sum(balance.in) === sum(balance.out)) continue
+    const [left, right] = [balance.in, balance.out].map((names) =>
+      names.map((name) => `${counts[name] ?? 0} ${name}`).join(' + '),
+    )
+    throw new MillraceError(
+      'balance',
+      `${plan.publish.scope}  rows do not balance: ${left} ≠ ${right}. Nothing was published`,
+    )
   }
   if (dryRun) return
   for (const [output, rows] of Object.entries(staged.rows)) {
@@ -131,6 +160,9 @@ function checkBalance(plan: Plan, staged: Staged, counts: CommitCounts, dryRun: 
 }
 
 function moves(step: PublishStep, staged: Staged, staging: string): PublishMove[] {
+  if (step.mode === 'remove') {
+    return [{ kind: 'replace-folder', staged: null, target: step.target, trash: `${staging}/trash/${step.output}` }]
+  }
   const files = staged.files.filter(({ output }) => output === step.output)
   if (step.mode === 'append') {
     return files.map(({ path }) => ({
@@ -170,7 +202,10 @@ function partitions(plan: Plan, staged: Staged, previous: CommitRecord | null): 
     const files = staged.files.filter((file) => file.output === output).map(publishedFile)
     const isSame = (other: PublishedPartition): boolean =>
       other.location === target && JSON.stringify(other.columns) === JSON.stringify(columns)
-    if (mode === 'replace') {
+    if (mode === 'remove') {
+      const kept = after.filter(({ location }) => location !== target)
+      after.splice(0, after.length, ...kept)
+    } else if (mode === 'replace') {
       const kept = after.filter(({ location }) => location !== target)
       after.splice(0, after.length, ...kept, { table, columns, partition, location: target, files })
     } else if (files.length > 0 || !after.some(({ location }) => location === target)) {

@@ -1,5 +1,6 @@
 /** A folder with one folder for each day: `<path>/YYYY/MM/DD/*.parquet`. It is only read. */
 import { MillraceError } from '../errors.ts'
+import { isIgnored } from '../formats/ignored-names.ts'
 import type { Store, StoreEntry } from '../types.ts'
 
 /** The files of a day, and those that are not read, with the reason. */
@@ -58,11 +59,6 @@ export async function listLanded(store: Store, path: string, day: string): Promi
     else landed.skipped.push({ path: file.path, reason: 'does not end in .parquet and was not read' })
   }
   return landed
-}
-
-/** Names that writers use for what is not data, or not yet. */
-export function isIgnored(name: string): boolean {
-  return /^[._]/.test(name) || /(\.(tmp|temp|crc|inprogress|partial|swp)|~)$/i.test(name)
 }
 
 async function numbered(store: Store, folder: string, pattern: RegExp): Promise<string[]> {

@@ -94,7 +94,7 @@ function listFolder(absolute: string, relative: string): StoreListing {
     // A file may go between the listing and the look at it.
     const stat = fs.statSync(path.join(absolute, name), { throwIfNoEntry: false })
     if (stat?.isDirectory()) folders.push(name)
-    else if (stat?.isFile()) files.push({ path: prefix + name, bytes: stat.size })
+    else if (stat?.isFile()) files.push({ path: prefix + name, bytes: stat.size, modifiedMs: stat.mtimeMs })
     // A link to nothing, a pipe, or a name that is not UTF-8: Node gives that one with replacement characters.
     else if (stat !== undefined || isLink(path.join(absolute, name)) || name.includes('\ufffd'))
       unnamed.push(prefix + name)

@@ -103,13 +103,23 @@ function planOf({ run, kept, rejected, unreadable }: Work, previous: CommitRecor
             },
           ]
         : [],
-      balance: { rowsIn: 'landing', rowsStanding: 'standing', rowsOut: 'kept', quarantined: 'rejected' },
-      bookmark: [...(previous?.bookmark ?? []), landed],
+      counts: {
+        rowsIn: [{ input: 'landing' }],
+        rowsStanding: [{ input: 'standing' }],
+        rowsOut: [{ output: 'kept' }],
+        duplicates: [{ superseded: 'kept' }],
+        quarantined: [{ output: 'rejected' }],
+      },
+      balances: [{ in: ['rowsIn', 'rowsStanding'], out: ['rowsOut', 'duplicates', 'quarantined'] }],
+      main: { output: 'kept', target: dayPath },
+      quarantine: { output: 'rejected', target: quarantinePath },
+      bookmark: { restarts: false, added: [landed] },
       repeats: false,
-      standing: null,
-      hasAdopted: false,
-      layout: { codec: 'snappy', fileCount: 2 },
+      replaced: [],
+      state: { kind: 'consolidate', codec: 'snappy', fileCount: 2, hasAdopted: false },
       unreadable: listed.length === 0 ? null : { target: quarantinePath, files: listed },
+      mayBeDamaged: ['landing'],
+      refusals: [],
     },
   }
 }

@@ -29,7 +29,7 @@ export async function writeOutput(
     while (next < fileCount) {
       const index = next
       next += 1
-      const name = `part-${String(index).padStart(5, '0')}-${context.fileSuffix}.parquet`
+      const name = fileName(index, context.fileSuffix)
       const range = rangeOf(relation.number, starts, index)
       files[index] = await copy(own, output, `${relation.from}${range}`, folder, name)
       done += 1
@@ -48,6 +48,25 @@ export async function writeOutput(
     for (const fork of forks) fork.close()
   }
   return files
+}
+
+/** Writes one output as one file; null when it has no rows, and then there is none. */
+export async function writeWhole(
+  session: Session,
+  output: PlanOutput,
+  context: EngineContext & { staging: string },
+): Promise<StagedFile | null> {
+  const folder = path.join(context.staging, output.name)
+  fs.mkdirSync(folder, { recursive: true })
+  const file = await copy(session, output, quoteName(output.view), folder, fileName(0, context.fileSuffix))
+  context.onProgress({ phase: 'write', percent: 100 })
+  if (file.rows > 0) return file
+  fs.rmSync(folder, { recursive: true })
+  return null
+}
+
+function fileName(index: number, suffix: string): string {
+  return `part-${String(index).padStart(5, '0')}-${suffix}.parquet`
 }
 
 async function copy(

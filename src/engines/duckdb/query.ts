@@ -35,9 +35,9 @@ async function createTable(session: Session, table: QueryTable): Promise<void> {
   const selects = table.partitions
     .filter(({ paths }) => paths.length > 0)
     .map(({ values, columns, paths }) => {
-      const own = new Map(columns.map((column) => [column.name, column.type]))
+      const own = new Set(columns.map((column) => column.name.toLowerCase()))
       const data = table.columns.map(({ name, type }) => {
-        const source = own.has(name) ? quoteName(name) : 'NULL'
+        const source = own.has(name.toLowerCase()) ? quoteName(name) : 'NULL'
         return `CAST(${source} AS ${duckdbType(type)}) AS ${quoteName(name)}`
       })
       const keys = values.map(({ column, value }) => `${quoteText(value)} AS ${quoteName(column)}`)

@@ -4,31 +4,14 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 
 import { assert } from '../../errors.ts'
-import { type ParsedType, parseType } from '../../formats/column-types.ts'
+import { parseType } from '../../formats/column-types.ts'
 import type { Column, EngineContext, NewestView, PlanInput } from '../../types.ts'
-import { expandPortable, quoteName, quoteText } from '../portable.ts'
+import { expandPortable, quoteName, quoteText, typeNames } from '../portable.ts'
 import type { Session } from './session.ts'
 
 /** Hive's type names in DuckDB's spelling. Throws `engine` for text that is no type. */
 export function duckdbType(type: string): string {
-  return spelled(parseType(type))
-}
-
-function spelled(type: ParsedType): string {
-  switch (type.kind) {
-    case 'decimal':
-      return `DECIMAL(${type.precision}, ${type.scale})`
-    case 'array':
-      return `${spelled(type.item)}[]`
-    case 'map':
-      return `MAP(${spelled(type.key)}, ${spelled(type.value)})`
-    case 'struct':
-      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${spelled(field.type)}`).join(', ')})`
-    case 'scalar': {
-      const names: Record<string, string> = { string: 'VARCHAR', binary: 'BLOB', null: 'VARCHAR' }
-      return names[type.name] ?? type.name.toUpperCase()
-    }
-  }
+  return typeNames.duckdb(parseType(type))
 }
 
 /** Files as a list that DuckDB takes to the letter: in its patterns, a bracket expression of one character is that one. */
@@ -59,8 +42,13 @@ export async function createInput(session: Session, input: PlanInput, locate: (p
     if (files.length === 0) continue
     assert(input.files[first]?.schema === index, `the files of ${input.name} are not in order of their schemas`)
     const columns = input.columns.map((column) => columnOf(column, schema))
+    const has = (name: string): boolean => schema.some((column) => column.name.toLowerCase() === name)
+    const [isHidden, isRowHidden] = [has('file_index'), has('file_row_number')]
     const select = (paths: string[], number: string): void => {
-      const lineage = input.lineage ? [`CAST(${number} AS INTEGER) AS "_file"`] : []
+      const position = isRowHidden ? 'NULL' : 'file_row_number'
+      const lineage = input.lineage
+        ? [`CAST(${number} AS INTEGER) AS "_file"`, `CAST(${position} AS BIGINT) AS "_row"`]
+        : []
       const list = fileList(paths)
       selects.push(
         `SELECT ${[...columns, ...lineage].join(', ')} FROM read_parquet(${list}, hive_partitioning = false)`,
@@ -68,7 +56,6 @@ export async function createInput(session: Session, input: PlanInput, locate: (p
     }
     const paths = files.map((file) => locate(file.path))
     // DuckDB's file_index counts within one call of read_parquet; a column of that name in the data hides it.
-    const isHidden = schema.some(({ name }) => name.toLowerCase() === 'file_index')
     if (isHidden) for (const [index, path] of paths.entries()) select([path], String(first + index))
     else select(paths, `file_index + ${first}`)
     first += files.length
@@ -85,7 +72,7 @@ export function columnOf({ name, type }: Column, schema: Column[]): string {
 
 function emptyRelation(input: PlanInput): string {
   const columns = input.columns.map((column) => columnOf(column, []))
-  if (input.lineage) columns.push('CAST(NULL AS INTEGER) AS "_file"')
+  if (input.lineage) columns.push('CAST(NULL AS INTEGER) AS "_file"', 'CAST(NULL AS BIGINT) AS "_row"')
   return `SELECT ${columns.join(', ')} WHERE false`
 }
 

@@ -24,8 +24,16 @@ export type Session = {
   close(): void
 }
 
-/** Opens a database in memory, with all dates and times in UTC. */
-export async function openSession(options: SessionOptions): Promise<Session> {
+/** A database in memory, and how to work in it. */
+export type Database = {
+  /** A connection; with a schema, everything made over it and its forks lies in that schema. */
+  connect(signal: AbortSignal | undefined, schema?: string): Promise<Session>
+  /** Gives the memory back; what is still connected fails. */
+  close(): void
+}
+
+/** Opens a database, with all dates and times in UTC. */
+export async function openDatabase(options: SessionOptions): Promise<Database> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
   const bytes = Math.max(engineBytesMin, Math.floor(options.memoryBytes * engineShare) - reserveBytes)
   const instance = await DuckDBInstance.create(':memory:', {
@@ -35,10 +43,30 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   })
-  return connect(instance, options.signal, true)
+  return {
+    connect: (signal, schema) => connect(instance, signal, schema),
+    close: () => instance.closeSync(),
+  }
 }
 
-async function connect(instance: DuckDBInstance, signal: AbortSignal | undefined, owner: boolean): Promise<Session> {
+/** Opens a database with one connection, which closes it. */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const database = await openDatabase(options)
+  const session = await database.connect(options.signal)
+  return {
+    ...session,
+    close: () => {
+      session.close()
+      database.close()
+    },
+  }
+}
+
+async function connect(
+  instance: DuckDBInstance,
+  signal: AbortSignal | undefined,
+  schema: string | undefined,
+): Promise<Session> {
   const connection = await instance.connect()
   const interrupt = (): void => connection.interrupt()
   signal?.addEventListener('abort', interrupt, { once: true })
@@ -60,17 +88,17 @@ async function connect(instance: DuckDBInstance, signal: AbortSignal | undefined
         return { columns: reader.columnNames(), rows: reader.getRowsJson() as unknown[][] }
       }),
     percent: () => connection.progress.percentage,
-    fork: () => connect(instance, signal, false),
+    fork: () => connect(instance, signal, schema),
     close: () => {
       signal?.removeEventListener('abort', interrupt)
       connection.closeSync()
-      if (owner) instance.closeSync()
     },
   }
   // Rows have no order of their own in a plan, and keeping one would hold back the threads.
   await session.run(`
     SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET default_collation = '';
     SET enable_progress_bar = true; SET enable_progress_bar_print = false`)
+  if (schema !== undefined) await session.run(`CREATE SCHEMA IF NOT EXISTS ${schema}; USE ${schema}`)
   return session
 }
 

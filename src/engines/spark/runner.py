@@ -117,9 +117,11 @@ def fill(name, template, values):
         raise PlanError('%s takes %d arguments, not %d: %s' % (name, count, len(values), ', '.join(values)))
 
     def value(match):
-        return WHITESPACE if match.group(1) is None else values[int(match.group(1)) - 1]
+        if match.group(1) is not None:
+            return sql_type(values[int(match.group(1)) - 1])
+        return WHITESPACE if match.group(2) is None else values[int(match.group(2)) - 1]
 
-    return re.sub(r'\$(\d)|\{whitespace\}', value, template)
+    return re.sub(r'\{type:\$(\d)\}|\$(\d)|\{whitespace\}', value, template)
 
 
 def quoted_end(sql, start):
@@ -203,6 +205,14 @@ def spark_type(text, zoned=False):
         )
     of = [spark_type(part, zoned) for part in parts]
     return types.ArrayType(of[0]) if kind == 'array' else types.MapType(of[0], of[1])
+
+
+def sql_type(text):
+    """A type in Hive's spelling as Spark's SQL writes it."""
+    if text == 'null':
+        return 'string'
+    # Nested types are spelled alike; of the names only the one without a zone differs.
+    return re.sub(r'\btimestamp\b', 'timestamp_ntz', text).replace('timestamptz', 'timestamp')
 
 
 FIELD = re.compile(r'(\w+|`(?:[^`]|``)*`):(.*)$', re.S)

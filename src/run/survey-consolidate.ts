@@ -4,20 +4,13 @@ import type { ConsolidateTask } from '../define/consolidate.ts'
 import { dataPath, pathsOverlap } from '../define/dataset.ts'
 import { MillraceError, messageOf } from '../errors.ts'
 import { identityText } from '../formats/file-identity.ts'
+import { isIgnored } from '../formats/ignored-names.ts'
 import { inspectParquet, readFooter } from '../formats/parquet.ts'
 import type { ConsolidateSurvey, DaySurvey, StandingPartition } from '../plan/consolidate.ts'
-import { dayFolder, isIgnored, listDays, listLanded } from '../sources/dated-folder.ts'
+import { dayFolder, listDays, listLanded } from '../sources/dated-folder.ts'
 import type { Column, DataFile, FileIdentity, PublishedPartition, Store, StoreEntry, UnreadableFile } from '../types.ts'
 import { currentLocation, latestCommit, latestCommits } from './commits.ts'
-
-export type SurveyContext = {
-  store: Store
-  /** `database.table` → path below the root. */
-  external: Record<string, string>
-  signal: AbortSignal
-  onProgress: (done: number, total: number) => void
-  onWarning: (message: string) => Promise<void>
-}
+import type { SurveyContext } from './task-context.ts'
 
 const scratchBytes = 2 ** 20 // one buffer for all small files: thousands of them would keep the garbage collector busy
 const breathEvery = 256 // files between two chances for signals and timers, reads being synchronous
@@ -129,7 +122,8 @@ async function surveyStanding(
     return { standing, bookmark: [] }
   }
   const files = await standingFiles(folder, published, context)
-  const hasAdopted = commit?.hasAdopted === true || files.length > (published?.files.length ?? 0)
+  const hasAdopted =
+    (commit?.state.kind === 'consolidate' && commit.state.hasAdopted) || files.length > (published?.files.length ?? 0)
   return { standing: { commit, files, isLost: false, hasAdopted }, bookmark: commit?.bookmark ?? [] }
 }
 

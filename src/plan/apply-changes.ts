@@ -1,0 +1,293 @@
+/** Plans the application of changes to one table: from what landed and what stands to a Plan. Pure. */
+import { type ApplyChangesTask, ownColumns } from '../define/apply-changes.ts'
+import { tableAt } from '../define/dataset.ts'
+import { MillraceError } from '../errors.ts'
+import { keptType } from '../formats/column-types.ts'
+import { identityText } from '../formats/file-identity.ts'
+import type {
+  Column,
+  CommitRecord,
+  DataFile,
+  FileIdentity,
+  Plan,
+  PlanInput,
+  Planned,
+  PlanOutput,
+  PublishStep,
+} from '../types.ts'
+import {
+  type ApplyShape,
+  applyViews,
+  historyColumns,
+  historyName,
+  rejectedColumns,
+  stateColumns,
+} from './apply-changes-views.ts'
+import { planInput } from './plan-input.ts'
+
+/** A landed file of changes; `date` is its partition, null where the source has none. */
+export type ChangeFile = DataFile & { date: string | null }
+
+/** What was found: everything that landed, and the table with its state as they stand. */
+export type ApplySurvey = {
+  commit: CommitRecord | null
+  loads: DataFile[]
+  changes: ChangeFile[]
+  standing: DataFile[]
+  state: DataFile[]
+  /** The table or its state is gone: it is made anew from all that landed. */
+  isLost: boolean
+  /** Dates whose folder of the history is gone, although the last commit left files in it. */
+  lostDates: string[]
+}
+
+/** What of it is to be done. */
+type Work = {
+  /** The table is made anew: its definition changed, or it is lost. */
+  restarts: boolean
+  loads: DataFile[]
+  /** New changes of dates that the history keeps, and of others. */
+  changes: ChangeFile[]
+  past: ChangeFile[]
+  /** Changes that the table has, and the history lacks. */
+  restored: ChangeFile[]
+  /** Folders of the history that are no longer kept. */
+  expired: string[]
+  /** The paths whose changes the history has afterwards. */
+  history: string[]
+}
+
+/** Plans a table. Throws `table-changed` when it would have to be made anew and what landed is no longer all there. */
+export function planApplyChanges(pipeline: string, task: ApplyChangesTask, survey: ApplySurvey): Planned {
+  const { table } = tableAt(task.to.path)
+  const work = workOf(task, survey)
+  const isRewritten = work.restarts || work.loads.length + work.changes.length + work.past.length > 0
+  if (!isRewritten && work.restored.length + work.expired.length === 0) {
+    const { commit, standing } = survey
+    const consumed = commit?.bookmark.length ?? 0
+    return { kind: 'unchanged', partition: table, consumed, standingFiles: standing.length, commit }
+  }
+  const shape = shapeOf(task, survey, work, isRewritten)
+  const inputs = inputsOf(shape)
+  const outputs = outputsOf(task, shape)
+  const quarantine = `quarantine/${pipeline}/${task.name}/${table}`
+  const after = survey.commit?.number ?? 0
+  const added = [...work.loads, ...work.changes, ...work.past]
+  const plan: Plan = {
+    ...{ planVersion: 1 as const, pipeline, task: task.name, partition: table, inputs, outputs },
+    ...applyViews(shape),
+    publish: {
+      ...{ scope: task.to.path, after },
+      steps: [...steps(task, shape, survey, quarantine), ...expiredSteps(work)],
+      counts: {
+        rowsIn: ['loads', 'changes', 'past'].map((input) => ({ input })),
+        rowsStanding: [{ input: 'standing' }],
+        rowsOut: [{ output: 'table' }],
+        duplicates: [{ superseded: 'newest_images' }],
+        quarantined: [{ output: 'rejected' }],
+        deletes: [{ metric: ['quality', 'deletes'] }],
+        removed: [{ metric: ['quality', 'rows_removed'] }],
+        changesIn: [{ input: 'changes' }, { input: 'restored' }],
+        changesOut: outputs.filter(({ name }) => name.startsWith('history_')).map(({ name }) => ({ output: name })),
+        changesQuarantined: [{ metric: ['quality', 'changes_quarantined'] }],
+      },
+      balances: [
+        { in: ['rowsIn', 'rowsStanding'], out: ['rowsOut', 'duplicates', 'deletes', 'removed', 'quarantined'] },
+        ...(task.history === null
+          ? []
+          : [{ in: ['changesIn' as const], out: ['changesOut' as const, 'changesQuarantined' as const] }]),
+      ],
+      main: { output: 'table', target: task.to.path },
+      quarantine: { output: 'rejected', target: quarantine },
+      bookmark: { restarts: work.restarts, added: added.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })) },
+      repeats: false,
+      replaced: isRewritten ? [{ folder: task.to.path, files: survey.standing.map(({ path }) => path) }] : [],
+      state: { kind: 'apply-changes', definition: definitionText(task), history: work.history },
+      unreadable: null,
+      mayBeDamaged: [],
+      refusals: task.onBadValue === 'quarantine' ? [] : [badValues(table)],
+    },
+  }
+  return { kind: 'plan', plan }
+}
+
+function badValues(table: string): Plan['publish']['refusals'][number] {
+  const what = 'rows have a value that does not fit its declared type'
+  const advice = 'Correct the declared type, or run with --on-bad-value quarantine to see the rows'
+  return { metric: ['quality', 'bad_values'], message: `${table}  {n} ${what}; nothing was published. ${advice}` }
+}
+
+/** What a table is made by; a table that was made by something else is made anew. */
+function definitionText(task: ApplyChangesTask): string {
+  const { columns, keys, sequenceBy, operation, changedAt, leaveOut, deletes, scdType } = task
+  const declared = Object.entries(columns)
+  return JSON.stringify({ declared, keys, sequenceBy, operation, changedAt, leaveOut, deletes, scdType })
+}
+
+function workOf(task: ApplyChangesTask, survey: ApplySurvey): Work {
+  const { commit, loads, changes, isLost } = survey
+  const state = commit?.state.kind === 'apply-changes' ? commit.state : null
+  const restarts = commit !== null && (isLost || state?.definition !== definitionText(task))
+  const consumed = new Set(restarts ? [] : commit?.bookmark.map(identityText))
+  const lost = new Set(survey.lostDates)
+  const shown = new Set(restarts ? [] : state?.history)
+  const isNew = (file: FileIdentity): boolean => !consumed.has(identityText(file))
+  const { history } = task
+  const isKept = ({ date }: ChangeFile): boolean => history !== null && (date === null || date > history.after)
+  const kept = changes.filter(isKept)
+  if (restarts) checkLanded(task, survey)
+  return {
+    restarts,
+    loads: loads.filter(isNew),
+    changes: kept.filter(isNew),
+    past: changes.filter((file) => isNew(file) && !isKept(file)),
+    restored: kept.filter((file) => !isNew(file) && (!shown.has(file.path) || lost.has(file.date ?? ''))),
+    expired: expiredFolders(task, commit, new Set(restarts ? kept.map(({ date }) => date) : []), restarts),
+    history: kept.map(({ path }) => path),
+  }
+}
+
+/** A table that is made anew needs everything that it was made from. */
+function checkLanded({ to }: ApplyChangesTask, { commit, loads, changes }: ApplySurvey): void {
+  const landed = new Set([...loads, ...changes].map(identityText))
+  const missing = commit?.bookmark.filter((file) => !landed.has(identityText(file))) ?? []
+  const [first] = missing
+  if (first === undefined) return
+  throw new MillraceError(
+    'table-changed',
+    `${to.path}  has to be made anew, because its definition changed or its files are gone, but ${missing.length} of the landed files that it was made from are no longer there, such as ${first.path}. Put them back, or go back to the definition it was made by`,
+  )
+}
+
+/** Folders of the history with a date that is not kept; when everything is made anew, also those that are not replaced. */
+function expiredFolders(
+  { history }: ApplyChangesTask,
+  commit: CommitRecord | null,
+  replaced: ReadonlySet<string | null>,
+  restarts: boolean,
+): string[] {
+  const locations = (commit?.partitions ?? []).flatMap(({ location, partition }) => {
+    const date = partition[0]?.value
+    if (history === null || date === undefined || !location.startsWith(`${history.path}/`)) return []
+    return date <= history.after || (restarts && !replaced.has(date)) ? [location] : []
+  })
+  return [...new Set(locations)]
+}
+
+function shapeOf(task: ApplyChangesTask, survey: ApplySurvey, work: Work, isRewritten: boolean): ApplyShape {
+  const landed = [...survey.loads, ...survey.changes]
+  const now = [...work.loads, ...work.changes, ...work.past, ...work.restored]
+  const standing = work.restarts || !isRewritten ? [] : survey.standing
+  return {
+    ...{ task, isRewritten, ...work },
+    columns: tableColumns(task, landed),
+    landed: unionOf(now.length === 0 ? landed : now),
+    standing,
+    state: work.restarts || !isRewritten ? [] : survey.state,
+    dates: [...new Set([...work.changes, ...work.restored].map(({ date }) => date ?? ''))].sort(),
+  }
+}
+
+/** The columns of files by name without case, each with the type that holds those of all. */
+function unionOf(files: readonly DataFile[]): Column[] {
+  const found = new Map<string, { name: string; types: Set<string> }>()
+  for (const columns of new Set(files.map((file) => file.columns))) {
+    for (const { name, type } of columns) {
+      const column = found.get(name.toLowerCase()) ?? { name, types: new Set() }
+      found.set(name.toLowerCase(), column)
+      column.types.add(type)
+    }
+  }
+  return [...found.values()].map(({ name, types }) => ({ name, type: keptType([...types]) }))
+}
+
+/** The declared columns, those that were added by name, and the table's own. */
+function tableColumns(task: ApplyChangesTask, landed: readonly DataFile[]): Column[] {
+  const declared = Object.entries(task.columns).map(([name, type]) => ({ name, type }))
+  const others = [task.operation, ...task.leaveOut, ...declared.map(({ name }) => name)]
+  const known = new Set(others.map((name) => name.toLowerCase()))
+  const added = unionOf(landed).filter(({ name }) => !known.has(name.toLowerCase()))
+  const own = ownColumns(task)
+  const taken = added.find(({ name }) => own.some((column) => column.name === name.toLowerCase()))
+  if (taken !== undefined) {
+    throw new MillraceError(
+      'usage',
+      `${task.to.path}  column ${taken.name} arrived, which is a name that the table keeps for itself with these rules for deletes and versions`,
+    )
+  }
+  return [...declared, ...added.sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1))]
+}
+
+function inputsOf(shape: ApplyShape): PlanInput[] {
+  const { landed, loads, changes, past, restored, standing, state, task, columns } = shape
+  const all: [string, Column[], readonly DataFile[], boolean][] = [
+    ['loads', landed, loads, true],
+    ['changes', landed, changes, true],
+    ['past', landed, past, true],
+    ['restored', landed, restored, true],
+    ['standing', [...columns, ...ownColumns(task)], standing, false],
+    ['state', stateColumns(shape), state, false],
+  ]
+  return all
+    .filter(([, , files]) => files.length > 0)
+    .map(([name, own, files, lineage]) => planInput(name, own, files, lineage))
+}
+
+function outputsOf(task: ApplyChangesTask, shape: ApplyShape): PlanOutput[] {
+  const { codec, fileBytesTarget } = task.to
+  const read = [...shape.standing, ...shape.loads, ...shape.changes, ...shape.past]
+  const fileCount = Math.max(1, Math.round(read.reduce((sum, { bytes }) => sum + bytes, 0) / fileBytesTarget))
+  const output = (name: string, columns: Column[], more: Partial<PlanOutput> = {}): PlanOutput => ({
+    ...{ name, view: name, columns, codec, fileCount: 1 },
+    ...more,
+  })
+  const history = shape.dates.map((date) =>
+    output(historyName(date), historyColumns(shape), { codec: task.history?.codec ?? codec }),
+  )
+  if (!shape.isRewritten) return history
+  return [
+    output('table', [...shape.columns, ...ownColumns(task)], { fileCount }),
+    output('new_state', stateColumns(shape)),
+    output('rejected', rejectedColumns(shape)),
+    ...history,
+  ]
+}
+
+function steps(task: ApplyChangesTask, shape: ApplyShape, survey: ApplySurvey, quarantine: string): PublishStep[] {
+  const { history, to, scdType } = task
+  const added = shape.restarts ? 'replace' : 'append'
+  const whole = (output: string, target: string, columns: Column[], mode: PublishStep['mode']): PublishStep => ({
+    ...{ output, target, mode, columns, partition: [] },
+    table: output === 'new_state' ? null : tableAt(target),
+  })
+  const dates = shape.dates.map((date): PublishStep => {
+    const { path, partitionColumn } = history as NonNullable<typeof history>
+    return {
+      output: historyName(date),
+      target: `${path}/${partitionColumn}=${date}`,
+      mode: survey.lostDates.includes(date) ? 'replace' : added,
+      table: tableAt(path),
+      partition: [{ column: partitionColumn, value: date }],
+      columns: historyColumns(shape),
+    }
+  })
+  if (!shape.isRewritten) return dates
+  return [
+    whole('table', to.path, [...shape.columns, ...ownColumns(task)], 'replace'),
+    // Of every image and delete one row: it is added to. Of the newest only: it is replaced.
+    whole('new_state', statePath(task), stateColumns(shape), scdType === 2 ? added : 'replace'),
+    whole('rejected', quarantine, rejectedColumns(shape), added),
+    ...dates,
+  ]
+}
+
+/** Where the sequence of every key's newest image and delete is remembered, beside no data that anybody reads. */
+export function statePath({ to }: ApplyChangesTask): string {
+  return `_millrace/sequences/${to.path}`
+}
+
+function expiredSteps({ expired }: Work): PublishStep[] {
+  return expired.map((target, index) => ({
+    ...{ output: `expired_${index}`, target, mode: 'remove', table: null, partition: [], columns: [] },
+  }))
+}

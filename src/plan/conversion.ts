@@ -1,0 +1,91 @@
+/** Values of one type as another, in portable SQL, and whether they fit it without loss. Pure. */
+import { keepsValues } from '../formats/column-types.ts'
+
+/** `fits` is a condition that is never null; it is null itself where every value fits. */
+export type Conversion = { value: string; fits: string | null }
+
+const integers = ['tinyint', 'smallint', 'int', 'bigint']
+const floats = ['float', 'double']
+const wholePattern = "'^[+-]?[0-9]+([.]0*)?$'"
+const numberPattern = "'^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$'"
+const datePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00:00(:00([.]0+)?)?)?Z?$'"
+const timePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?Z?$'"
+const truths = "('true', 't', 'yes', 'y', '1')"
+const falsehoods = "('false', 'f', 'no', 'n', '0')"
+// Of a binary number's digits the last are noise: 0.1 + 0.2 is not a value with seventeen decimals.
+const noise: Record<string, string> = { double: '1e-12', float: '1e-6' }
+
+/** Converts the expression `sql` of type `from`; types are in Hive's spelling. Null stays null and fits. */
+export function convert(sql: string, from: string, to: string): Conversion {
+  if (from === to) return { value: sql, fits: null }
+  const value = tryConvert(sql, to)
+  if (from === 'null' || from === 'array<null>' || keepsValues(from, to)) return { value, fits: null }
+  if (to === 'string') return { value: toText(sql, from), fits: null }
+  if (from === 'string') return fromText(sql, to)
+  if (isNumber(from) && isNumber(to)) return number(sql, from, to)
+  if (isTime(from) && isTime(to)) return { value, fits: unchanged(sql, value, from) }
+  if (/[<(]/.test(from.replace(/^decimal\(.*\)$/, '')) || from === 'binary') {
+    return { value, fits: `(${sql} IS NULL OR ${value} IS NOT NULL)` }
+  }
+  return fromText(toText(sql, from), to)
+}
+
+function tryConvert(sql: string, to: string): string {
+  return `try_convert(${sql}, ${to})`
+}
+
+function toText(sql: string, from: string): string {
+  return from === 'binary' ? tryConvert(sql, 'string') : `to_text(${sql})`
+}
+
+function unchanged(sql: string, value: string, from: string): string {
+  return `(${sql} IS NULL OR coalesce(${tryConvert(value, from)} = ${sql}, false))`
+}
+
+function number(sql: string, from: string, to: string): Conversion {
+  const value = tryConvert(sql, to)
+  if (!floats.includes(from) || integers.includes(to)) return { value, fits: unchanged(sql, value, from) }
+  if (floats.includes(to)) return { value, fits: `(${sql} IS NULL OR ${value} IS NOT NULL)` }
+  const difference = `abs(${tryConvert(value, 'double')} - ${tryConvert(sql, 'double')})`
+  const allowed = `abs(${tryConvert(sql, 'double')}) * ${noise[from]}`
+  return { value, fits: `(${sql} IS NULL OR coalesce(${difference} <= ${allowed}, false))` }
+}
+
+/** Text is read by patterns, because engines disagree on what else they take for a number or a time. */
+function fromText(sql: string, to: string): Conversion {
+  const text = `trim(${sql})`
+  const fitting = (value: string, condition: string): Conversion => ({
+    value: `CASE WHEN ${condition} THEN ${value} END`,
+    fits: `(${sql} IS NULL OR coalesce((${condition}) AND ${value} IS NOT NULL, false))`,
+  })
+  if (integers.includes(to)) {
+    const exact = tryConvert(text, 'decimal(38,9)')
+    return fitting(tryConvert(exact, to), `matches(${text}, ${wholePattern})`)
+  }
+  const decimal = /^decimal\((\d+),(\d+)\)$/.exec(to)
+  if (decimal !== null) {
+    // The same digits before the point and all that there is room for behind it: what differs has digits beyond the scale.
+    const wide = `decimal(38,${38 - (Number(decimal[1]) - Number(decimal[2]))})`
+    const value = tryConvert(text, to)
+    return fitting(value, `matches(${text}, ${numberPattern}) AND ${tryConvert(text, wide)} = ${value}`)
+  }
+  if (floats.includes(to)) return fitting(tryConvert(text, to), `matches(${text}, ${numberPattern})`)
+  if (to === 'boolean') {
+    const word = `lower(${text})`
+    return fitting(`(${word} IN ${truths})`, `${word} IN ${truths} OR ${word} IN ${falsehoods}`)
+  }
+  if (to === 'date') return fitting(tryConvert(`substr(${text}, 1, 10)`, to), `matches(${text}, ${datePattern})`)
+  if (to === 'timestamp' || to === 'timestamptz') {
+    return fitting(tryConvert(text, to), `matches(${text}, ${timePattern})`)
+  }
+  const value = tryConvert(sql, to)
+  return { value, fits: `(${sql} IS NULL OR ${value} IS NOT NULL)` }
+}
+
+function isNumber(type: string): boolean {
+  return integers.includes(type) || floats.includes(type) || type.startsWith('decimal(')
+}
+
+function isTime(type: string): boolean {
+  return ['date', 'timestamp', 'timestamptz'].includes(type)
+}

@@ -1,0 +1,100 @@
+/** Looks at what DMS wrote since the last landing. */
+import type { LandTask } from '../define/land.ts'
+import { MillraceError } from '../errors.ts'
+import { identityText } from '../formats/file-identity.ts'
+import { inspectParquet } from '../formats/parquet.ts'
+import { type ArrivedFile, type LandSurvey, planLand, widenings } from '../plan/land.ts'
+import { listTable, listTables } from '../sources/dms-folder.ts'
+import type { CommitRecord, ConsumedFile, PlanUnit } from '../types.ts'
+import { latestCommit } from './commits.ts'
+import { markDamaged } from './damaged.ts'
+import type { SurveyContext } from './task-context.ts'
+
+/** One unit for each table that has a folder. Throws `no-input` when none has. */
+export async function landUnits(task: LandTask, pipeline: string, context: SurveyContext): Promise<PlanUnit[]> {
+  const { path, tables } = task.from
+  const folders = await listTables(context.store, path)
+  const names = new Map(tables.map((table) => [table.toLowerCase(), table]))
+  const units: PlanUnit[] = []
+  for (const folder of folders) {
+    const table = names.get(folder.toLowerCase())
+    if (table === undefined) {
+      await context.onWarning(
+        `${path}/${folder}  has no definition and was not landed; ${tables.length} tables have one`,
+      )
+    } else units.push(landUnit(task, pipeline, { folder, table }, context))
+  }
+  if (units.length > 0) return units
+  const found = folders.length === 0 ? 'there is no folder' : `there are ${folders.join(', ')}`
+  throw new MillraceError(
+    'no-input',
+    `task ${task.name}  no table of ${tables.length} has a folder in ${path}/ (${found}). Check --root, --tables-file and whether DMS writes there`,
+  )
+}
+
+/** A table's folder may be written in another case than its definition. */
+type Source = { folder: string; table: string }
+
+function landUnit(task: LandTask, pipeline: string, source: Source, context: SurveyContext): PlanUnit {
+  let survey: LandSurvey | undefined
+  return {
+    name: source.table,
+    plan: async (damaged) => {
+      if (survey === undefined) {
+        survey = await surveyTable(task, source, context)
+        for (const message of widenings(task, survey)) await context.onWarning(message)
+      }
+      const arrived = survey.arrived.map((file) => ({ ...file, ...markDamaged(file, damaged) })) as ArrivedFile[]
+      return [planLand(pipeline, task, { ...survey, arrived })]
+    },
+  }
+}
+
+async function surveyTable(task: LandTask, { folder, table }: Source, context: SurveyContext): Promise<LandSurvey> {
+  const { store } = context
+  const commit = await latestCommit(store, `${task.to.path}/${table}`)
+  const bookmark = new Map((commit?.bookmark ?? []).map((file) => [file.path, file]))
+  const { files, skipped } = await listTable(store, `${task.from.path}/${folder}`)
+  for (const { path, reason } of skipped) await context.onWarning(`${JSON.stringify(path)}  ${reason}`)
+  const arrived: ArrivedFile[] = []
+  for (const [index, { name, ...entry }] of files.entries()) {
+    if (context.signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
+    const known = bookmark.get(entry.path)
+    if (known?.bytes === entry.bytes && known.modifiedMs === entry.modifiedMs) continue
+    arrived.push({ ...(await inspectParquet(store, entry)), name, modifiedMs: entry.modifiedMs })
+    context.onProgress(index, files.length)
+    await new Promise((resolve) => setImmediate(resolve)) // reads are synchronous: signals and heartbeats need their turn
+  }
+  return { table, commit, ...(await sortOut(arrived, commit, context)) }
+}
+
+/** Of what arrived, the files whose content landed before, under whatever name. */
+async function sortOut(
+  files: ArrivedFile[],
+  commit: CommitRecord | null,
+  context: SurveyContext,
+): Promise<Pick<LandSurvey, 'arrived' | 'known'>> {
+  const identities = new Map((commit?.bookmark ?? []).map((file) => [identityText(file), file]))
+  const contents = new Map<string, string>()
+  for (const { sha256, path, isRefused, sameAs } of commit?.bookmark ?? []) {
+    if (isRefused === undefined && sameAs === undefined) contents.set(sha256, path)
+  }
+  const arrived: ArrivedFile[] = []
+  const known: ConsumedFile[] = []
+  for (const file of files) {
+    const { path, bytes, sha256, modifiedMs } = file
+    const before = identities.get(identityText(file))
+    const twin = contents.get(sha256)
+    if (before !== undefined) known.push({ ...before, modifiedMs })
+    else if (twin !== undefined && !('reason' in file)) {
+      known.push({ path, bytes, sha256, modifiedMs, sameAs: twin })
+      await context.onWarning(
+        `${JSON.stringify(path)}  has the content of ${twin}, which has landed; it was not landed again`,
+      )
+    } else {
+      arrived.push(file)
+      if (!('reason' in file)) contents.set(sha256, path)
+    }
+  }
+  return { arrived, known }
+}

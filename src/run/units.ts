@@ -1,0 +1,64 @@
+/** The units of a data task: what is planned, executed and published on its own. The only place that knows every kind. */
+import type { ApplyChangesTask } from '../define/apply-changes.ts'
+import type { ConsolidateTask } from '../define/consolidate.ts'
+import type { DataTask } from '../define/data-task.ts'
+import { unreachable } from '../errors.ts'
+import { planApplyChanges } from '../plan/apply-changes.ts'
+import { type ConsolidateSurvey, planConsolidate } from '../plan/consolidate.ts'
+import type { DataFile, PlanUnit, UnreadableFile } from '../types.ts'
+import { markDamaged } from './damaged.ts'
+import { surveyApplyChanges } from './survey-apply-changes.ts'
+import { surveyConsolidate } from './survey-consolidate.ts'
+import { landUnits } from './survey-land.ts'
+import type { PlanningContext, SurveyContext } from './task-context.ts'
+
+/** The units of a task; each looks at what exists when it is planned for the first time. */
+export async function unitsOf(task: DataTask, context: PlanningContext): Promise<PlanUnit[]> {
+  switch (task.kind) {
+    case 'consolidate':
+      return [consolidateUnit(task, context)]
+    case 'land':
+      return await landUnits(task, context.pipeline, surveyContext(task, context))
+    case 'apply-changes':
+      return [applyChangesUnit(task, context)]
+    default:
+      return unreachable(task)
+  }
+}
+
+/** How a task looks at what exists, and says what it finds odd. */
+function surveyContext(task: DataTask, context: PlanningContext): SurveyContext {
+  const { store, external, signal, path, write, onProgress } = context
+  return {
+    ...{ store, external, signal },
+    onProgress: (done, total) => onProgress({ phase: 'survey', percent: (100 * done) / total }),
+    onWarning: async (message) => void (await write({ type: 'warning', task: task.name, path, message })),
+  }
+}
+
+function consolidateUnit(task: ConsolidateTask, context: PlanningContext): PlanUnit {
+  let survey: ConsolidateSurvey | undefined
+  return {
+    name: task.name,
+    plan: async (damaged) => {
+      survey ??= await surveyConsolidate(task, surveyContext(task, context))
+      return planConsolidate(context.pipeline, task, withDamaged(survey, damaged))
+    },
+  }
+}
+
+function withDamaged(survey: ConsolidateSurvey, damaged: ReadonlyMap<string, string>): ConsolidateSurvey {
+  const mark = (file: DataFile | UnreadableFile): DataFile | UnreadableFile => markDamaged(file, damaged)
+  const days = survey.days.map((day) => ({ ...day, files: day.files.map(mark), consumed: day.consumed.map(mark) }))
+  return { ...survey, days }
+}
+
+function applyChangesUnit(task: ApplyChangesTask, context: PlanningContext): PlanUnit {
+  return {
+    name: task.to.path,
+    plan: async () => {
+      const survey = await surveyApplyChanges(task, surveyContext(task, context))
+      return [planApplyChanges(context.pipeline, task, survey)]
+    },
+  }
+}
