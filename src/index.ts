@@ -24,6 +24,6 @@ export {
   type SampleOptions,
   yesterday,
 } from './define/pipeline.ts'
-export { MillraceError } from './errors.ts'
+export { didYouMean, MillraceError } from './errors.ts'
 export { default as webhook } from './sinks/webhook.ts'
 export { type Codec, type Column, codecs, type Notifier } from './types.ts'

@@ -23,8 +23,8 @@ export type ApplyChangesTask = {
   /** The name of the job on AWS. */
   jobName?: string | undefined
   from: ChangeSource
-  /** The declared columns, name → type in Hive's spelling, in the table's order. Others that arrive are added. */
-  columns: Record<string, string>
+  /** The declared columns, types in Hive's spelling, in the table's order. Others that arrive are added. */
+  columns: Column[]
   /** The columns that identify a row. A row in which one is null is set aside. */
   keys: string[]
   /**
@@ -69,14 +69,22 @@ export function ownColumns({ deletes, scdType }: Pick<ApplyChangesTask, 'deletes
  */
 export function applyChanges(
   name: string,
-  options: Omit<ApplyChangesTask, 'kind' | 'name' | Defaults> & Partial<Pick<ApplyChangesTask, Defaults>>,
+  options: Omit<ApplyChangesTask, 'kind' | 'name' | 'columns' | Defaults> &
+    Partial<Pick<ApplyChangesTask, Defaults>> & {
+      /** Name → type, or a list where names may be such as `2024`, which an object would not keep in order. */
+      columns: Record<string, string> | readonly Column[]
+    },
 ): ApplyChangesTask {
+  const columns = Array.isArray(options.columns)
+    ? [...options.columns]
+    : Object.entries(options.columns).map(([column, type]) => ({ name: column, type }))
   const task: ApplyChangesTask = {
     ...{ kind: 'apply-changes', name, operation: 'Op', leaveOut: [], deletes: 'keep', scdType: 1 },
     ...{ onBadValue: 'quarantine', history: null },
     ...options,
+    columns,
   }
-  const declared = Object.keys(task.columns)
+  const declared = columns.map((column) => column.name)
   const refuse = (what: string): never => {
     throw new MillraceError('usage', `task ${name}, table ${task.to.path}  ${what}`)
   }
@@ -88,7 +96,7 @@ export function applyChanges(
   const own = ownColumns(task).map(({ name: column }) => column)
   const taken = declared.find((column) => own.includes(column.toLowerCase()))
   if (taken !== undefined) refuse(`column ${taken} has a name that the table keeps for itself`)
-  for (const [column, type] of Object.entries(task.columns)) {
+  for (const { name: column, type } of columns) {
     try {
       parseType(type)
     } catch (error) {

@@ -120,7 +120,7 @@ function badValues(table: string): Plan['publish']['refusals'][number] {
 /** What a table is made by; a table that was made by something else is made anew. */
 function definitionText(task: ApplyChangesTask): string {
   const { columns, keys, sequenceBy, operation, changedAt, leaveOut, deletes, scdType } = task
-  const declared = Object.entries(columns)
+  const declared = columns.map(({ name, type }) => [name, type])
   return JSON.stringify({ declared, keys, sequenceBy, operation, changedAt, leaveOut, deletes, scdType })
 }
 
@@ -203,7 +203,7 @@ function unionOf(files: readonly DataFile[]): Column[] {
 
 /** The declared columns, those that were added by name, and the table's own. */
 function tableColumns(task: ApplyChangesTask, landed: readonly DataFile[]): Column[] {
-  const declared = Object.entries(task.columns).map(([name, type]) => ({ name, type }))
+  const declared = task.columns
   const others = [task.operation, ...task.leaveOut, ...declared.map(({ name }) => name)]
   const known = new Set(others.map((name) => name.toLowerCase()))
   const added = unionOf(landed).filter(({ name }) => !known.has(name.toLowerCase()))

@@ -23,6 +23,9 @@ export function convert(sql: string, from: string, to: string): Conversion {
   if (to === 'string') return { value: toText(sql, from), fits: null }
   if (from === 'string') return fromText(sql, to)
   if (isNumber(from) && isNumber(to)) return number(sql, from, to)
+  if (from === 'boolean' && isNumber(to)) {
+    return { value: tryConvert(`CASE WHEN ${sql} THEN 1 WHEN NOT ${sql} THEN 0 END`, to), fits: null }
+  }
   if (isTime(from) && isTime(to)) return { value, fits: unchanged(sql, value, from) }
   if (/[<(]/.test(from.replace(/^decimal\(.*\)$/, '')) || from === 'binary') {
     return { value, fits: `(${sql} IS NULL OR ${value} IS NOT NULL)` }

@@ -38,7 +38,14 @@ export type LandSurvey = {
 /** Files that become one partition, or the full load. */
 type Batch = { output: string; files: (DataFile & { name: DmsName })[]; date: string | null }
 
-const ownNames = [...landedColumns.map(({ name }) => name as string), '_file', '_row', 'file_row_number']
+const ownNames = [
+  ...landedColumns.map(({ name }) => name as string),
+  '_file',
+  '_row',
+  'file_row_number',
+  'quarantine_reason',
+  'quarantine_file',
+]
 
 /** Plans a table. Throws `input-unreadable` for a file that cannot be read where that fails the table. */
 export function planLand(pipeline: string, task: LandTask, survey: LandSurvey): Planned {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expandPortable } from '../../src/engines/portable.ts'
 import sparkEngine, { findSpark } from '../../src/engines/spark.ts'
+import { conversionSuite } from './conversions.ts'
 import { columns, inputOf, type Lake, makeLake, planOf } from './lake.ts'
 import { engineSuite } from './suite.ts'
 
@@ -12,6 +13,7 @@ const skip = 'missing' in found ? `${found.missing}; run: ${found.mend}` : undef
 const timeoutMs = 300_000 // starting Spark takes 5 s, and several times that where the machine is busy
 
 engineSuite('spark', () => sparkEngine(), { skip, timeoutMs, afterCancel: expectNoProcess })
+conversionSuite('spark', () => sparkEngine(), { skip, timeoutMs })
 
 /** Linux only: elsewhere the end of the engine's promise has to do. */
 async function expectNoProcess(root: string): Promise<void> {

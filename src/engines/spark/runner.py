@@ -343,7 +343,7 @@ def create_input(spark, storage, root, given):
         unknown = F.raise_error(F.concat(F.lit('no listed file is '), F.col('`$path`'))).cast('int')
         known = F.coalesce(F.col('_file'), unknown)
         frame = frame.join(F.broadcast(listed), '$path', 'left').select(
-            *[F.col(quote(column['name'])) for column in given['columns']], known.alias('_file')
+            *[F.col(quote(column['name'])) for column in given['columns']], known.alias('_file'), F.col('_row')
         )
     create_view(frame, given['name'])
 
@@ -393,7 +393,7 @@ def select_columns(frame, columns, schema, oddities, lineage):
         selected = [input_column(column, there.get(column['name'].lower()), oddities) for column in columns]
         if lineage:
             path = F.regexp_replace(F.input_file_name(), r'^[^/]*:(//[^/]*)?', '')
-            selected.append(path.alias('$path'))
+            selected += [path.alias('$path'), F.col('_metadata.row_index').alias('_row')]
         return frame.select(*selected)
 
 
@@ -422,7 +422,8 @@ def empty_relation(spark, given):
     from pyspark.sql import functions as F
 
     columns = [F.lit(None).cast(spark_type(column['type'])).alias(column['name']) for column in given['columns']]
-    return spark.range(0).select(*columns, *([F.lit(None).cast('int').alias('_file')] if given['lineage'] else []))
+    lineage = [F.lit(None).cast('int').alias('_file'), F.lit(None).cast('bigint').alias('_row')]
+    return spark.range(0).select(*columns, *(lineage if given['lineage'] else []))
 
 
 def table_of(spark, rows, schema):
