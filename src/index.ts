@@ -25,5 +25,6 @@ export {
   yesterday,
 } from './define/pipeline.ts'
 export { didYouMean, MillraceError } from './errors.ts'
+export { default as processControl, type ProcessControl, type ProcessControlOptions } from './sinks/process-control.ts'
 export { default as webhook } from './sinks/webhook.ts'
 export { type Codec, type Column, codecs, type Notifier } from './types.ts'

@@ -14,7 +14,9 @@ export type ApplyShape = {
   isRewritten: boolean
   restarts: boolean
   columns: Column[]
+  /** What this plan reads, and all that ever landed. */
   landed: Column[]
+  everLanded: Column[]
   loads: readonly DataFile[]
   changes: readonly (DataFile & { date: string | null })[]
   past: readonly DataFile[]
@@ -38,9 +40,16 @@ export function historyName(date: string): string {
 }
 
 /** The columns of the history: the table's, the operation, and what the history keeps of the rest. */
-export function historyColumns({ task, columns, landed }: ApplyShape): Column[] {
+export function historyColumns({
+  task,
+  columns,
+  everLanded,
+}: Pick<ApplyShape, 'task' | 'columns' | 'everLanded'>): Column[] {
   const names = [task.operation, ...(task.history?.columns ?? [])]
-  return [...columns, ...names.map((name) => ({ name, type: landedColumn(landed, name)?.type ?? 'string' }))]
+  const isTime = (name: string): boolean => name.toLowerCase() === task.changedAt.toLowerCase()
+  const typeOf = (name: string): string =>
+    landedColumn(everLanded, name)?.type ?? (isTime(name) ? 'timestamp' : 'string')
+  return [...columns, ...names.map((name) => ({ name, type: typeOf(name) }))]
 }
 
 /** The columns of what is set aside: as it landed, and why. */
@@ -50,13 +59,13 @@ export function rejectedColumns({ landed }: ApplyShape): Column[] {
 }
 
 /** The columns of the state: the key, and with all images the whole row; what it is, when, and its place in the sequence. */
-export function stateColumns({ task, columns, landed }: ApplyShape): Column[] {
+export function stateColumns({ task, columns, everLanded }: ApplyShape): Column[] {
   const data = task.scdType === 2 ? columns : columns.filter(({ name }) => task.keys.includes(name))
   return [
     ...data,
     { name: '$op', type: 'string' },
     { name: '$at', type: 'timestamp' },
-    ...task.sequenceBy.map((name, index) => ({ name: `$s${index}`, type: sequenceType(task, landed, name) })),
+    ...task.sequenceBy.map((name, index) => ({ name: `$s${index}`, type: sequenceType(task, everLanded, name) })),
   ]
 }
 
@@ -140,7 +149,7 @@ function typedSql(shape: ApplyShape, input: InputName): string {
     `${operation} AS "$op"`,
     `coalesce(${changed}, ${landedAs(landed, first as string, 'timestamp').value}) AS "$at"`,
     ...task.sequenceBy.map(
-      (name, index) => `${landedAs(landed, name, sequenceType(task, landed, name)).value} AS "$s${index}"`,
+      (name, index) => `${landedAs(landed, name, sequenceType(task, shape.everLanded, name)).value} AS "$s${index}"`,
     ),
     ...kept.map(({ name, type }, index) => `${landedAs(landed, name, type).value} AS "$k${index}"`),
     '"_file"',

@@ -127,7 +127,8 @@ function definitionText(task: ApplyChangesTask): string {
 function workOf(task: ApplyChangesTask, survey: ApplySurvey): Work {
   const { commit, loads, changes, isLost } = survey
   const state = commit?.state.kind === 'apply-changes' ? commit.state : null
-  const restarts = commit !== null && (isLost || state?.definition !== definitionText(task))
+  const isOther = isLost || state?.definition !== definitionText(task)
+  const restarts = commit !== null && (isOther || hasOtherTypes(task, survey))
   const consumed = new Set(restarts ? [] : commit?.bookmark.map(identityText))
   const lost = new Set(survey.lostDates)
   const shown = new Set(restarts ? [] : state?.history)
@@ -145,6 +146,23 @@ function workOf(task: ApplyChangesTask, survey: ApplySurvey): Work {
     expired: expiredFolders(task, commit, new Set(restarts ? kept.map(({ date }) => date) : []), restarts),
     history: kept.map(({ path }) => path),
   }
+}
+
+/**
+ * Whether a column that was added, or that only the history has, arrives with a type that those standing do not have: the files
+ * of a table must agree, and a number that becomes text is to be the text that its file gave.
+ */
+function hasOtherTypes(task: ApplyChangesTask, { commit, loads, changes }: ApplySurvey): boolean {
+  const everLanded = unionOf([...loads, ...changes])
+  const columns = tableColumns(task, everLanded)
+  const types = new Map(
+    historyColumns({ task, columns, everLanded }).map(({ name, type }) => [name.toLowerCase(), type]),
+  )
+  const isOther = ({ name, type }: Column): boolean => (types.get(name.toLowerCase()) ?? type) !== type
+  const own = [task.to.path, ...(task.history === null ? [] : [`${task.history.path}/`])]
+  const published =
+    commit?.partitions.filter(({ location }) => own.some((path) => `${location}/`.startsWith(path))) ?? []
+  return published.some((partition) => partition.columns.some(isOther))
 }
 
 /** A table that is made anew needs everything that it was made from. */
@@ -175,13 +193,14 @@ function expiredFolders(
 }
 
 function shapeOf(task: ApplyChangesTask, survey: ApplySurvey, work: Work, isRewritten: boolean): ApplyShape {
-  const landed = [...survey.loads, ...survey.changes]
+  const everLanded = unionOf([...survey.loads, ...survey.changes])
   const now = [...work.loads, ...work.changes, ...work.past, ...work.restored]
   const standing = work.restarts || !isRewritten ? [] : survey.standing
   return {
     ...{ task, isRewritten, ...work },
-    columns: tableColumns(task, landed),
-    landed: unionOf(now.length === 0 ? landed : now),
+    columns: tableColumns(task, everLanded),
+    everLanded,
+    landed: now.length === 0 ? everLanded : unionOf(now),
     standing,
     state: work.restarts || !isRewritten ? [] : survey.state,
     dates: [...new Set([...work.changes, ...work.restored].map(({ date }) => date ?? ''))].sort(),
@@ -202,11 +221,11 @@ function unionOf(files: readonly DataFile[]): Column[] {
 }
 
 /** The declared columns, those that were added by name, and the table's own. */
-function tableColumns(task: ApplyChangesTask, landed: readonly DataFile[]): Column[] {
+function tableColumns(task: ApplyChangesTask, everLanded: readonly Column[]): Column[] {
   const declared = task.columns
   const others = [task.operation, ...task.leaveOut, ...declared.map(({ name }) => name)]
   const known = new Set(others.map((name) => name.toLowerCase()))
-  const added = unionOf(landed).filter(({ name }) => !known.has(name.toLowerCase()))
+  const added = everLanded.filter(({ name }) => !known.has(name.toLowerCase()))
   const own = ownColumns(task)
   const taken = added.find(({ name }) => own.some((column) => column.name === name.toLowerCase()))
   if (taken !== undefined) {

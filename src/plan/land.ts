@@ -36,7 +36,7 @@ export type LandSurvey = {
 }
 
 /** Files that become one partition, or the full load. */
-type Batch = { output: string; files: (DataFile & { name: DmsName })[]; date: string | null }
+type Batch = { output: string; columns: Column[]; files: (DataFile & { name: DmsName })[]; date: string | null }
 
 const ownNames = [
   ...landedColumns.map(({ name }) => name as string),
@@ -56,14 +56,13 @@ export function planLand(pipeline: string, task: LandTask, survey: LandSurvey): 
     return { kind: 'unchanged', partition: table, consumed: commit?.bookmark.length ?? 0, standingFiles, commit }
   }
   const { readable, unreadable } = sortFiles(task, table, arrived)
-  const columns = tableColumns(task, readable, commit)
-  const batches = batchesOf(readable)
+  const batches = batchesOf(readable).map((batch) => ({ ...batch, columns: landedTypes(task, batch.files, commit) }))
   const refused = new Set(unreadable.map(({ path }) => path))
   const landed = arrived.map((file): ConsumedFile => {
     const own = { ...identityOf(file), modifiedMs: file.modifiedMs }
     return refused.has(file.path) ? { ...own, isRefused: true } : own
   })
-  const inputs = batches.map(({ output, files }) => planInput(output, columns, files, true))
+  const inputs = batches.map(({ output, columns, files }) => planInput(output, columns, files, true))
   const plan: Plan = {
     planVersion: 1,
     pipeline,
@@ -73,14 +72,14 @@ export function planLand(pipeline: string, task: LandTask, survey: LandSurvey): 
     views: batches.map((batch, index) => ({
       name: `${batch.output}_rows`,
       once: false,
-      sql: landedSql(task, columns, batch, inputs[index] as PlanInput, commit),
+      sql: landedSql(task, batch, inputs[index] as PlanInput, commit),
     })),
     metrics: [],
-    outputs: batches.map((batch) => output(task.to, columns, batch)),
+    outputs: batches.map((batch) => output(task.to, batch)),
     publish: {
       scope,
       after: commit?.number ?? 0,
-      steps: batches.map((batch) => step(task, table, columns, batch)),
+      steps: batches.map((batch) => step(task, table, batch)),
       counts: {
         rowsIn: batches.map(({ output }) => ({ input: output })),
         rowsOut: batches.map(({ output }) => ({ output })),
@@ -138,10 +137,10 @@ function misfit({ columns }: DataFile): string | null {
 }
 
 /**
- * The columns that the files have together, by name without case; the name is the one that landed first. A type is
- * widened where files differ. The operation stands last, whether or not there is one, and the time of the commit before it.
+ * The columns that files of one date have together, by name without case; the name is the one that landed first. A type is
+ * widened where these files differ, and no sooner: a number that is to become text later is still written as it was. The operation stands last, whether or not there is one, and the time of the commit before it.
  */
-function tableColumns(task: LandTask, files: readonly DataFile[], commit: CommitRecord | null): Column[] {
+function landedTypes(task: LandTask, files: readonly DataFile[], commit: CommitRecord | null): Column[] {
   const names = new Map<string, string>()
   for (const { columns } of commit?.partitions ?? []) {
     for (const { name } of columns) if (!names.has(name.toLowerCase())) names.set(name.toLowerCase(), name)
@@ -169,7 +168,7 @@ function tableColumns(task: LandTask, files: readonly DataFile[], commit: Commit
 export function widenings(task: LandTask, survey: LandSurvey): string[] {
   const files = survey.arrived.filter((file) => !('reason' in file)) as DataFile[]
   const landed = (survey.commit?.partitions ?? []).flatMap(({ columns }) => columns)
-  return tableColumns(task, files, survey.commit).flatMap(({ name, type }) => {
+  return landedTypes(task, files, survey.commit).flatMap(({ name, type }) => {
     const isSame = (other: Column): boolean => other.name.toLowerCase() === name.toLowerCase()
     if (name.toLowerCase() === task.from.operation.toLowerCase()) return []
     const before = new Set(landed.filter(isSame).map((column) => column.type))
@@ -182,7 +181,7 @@ export function widenings(task: LandTask, survey: LandSurvey): string[] {
 }
 
 /** One batch of full loads, and one for each date of changes, oldest first. */
-function batchesOf(files: (DataFile & { name: DmsName })[]): Batch[] {
+function batchesOf(files: (DataFile & { name: DmsName })[]): Omit<Batch, 'columns'>[] {
   const dates = new Map<string | null, Batch['files']>()
   for (const file of files) {
     if (file.rows === 0) continue
@@ -198,7 +197,7 @@ function batchesOf(files: (DataFile & { name: DmsName })[]): Batch[] {
     .sort((a, b) => (a.output < b.output ? 1 : -1))
 }
 
-function output({ codec, fileBytesTarget }: ChangeDatasets, columns: Column[], { output, files }: Batch): PlanOutput {
+function output({ codec, fileBytesTarget }: ChangeDatasets, { output, columns, files }: Batch): PlanOutput {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   return {
     name: output,
@@ -209,7 +208,7 @@ function output({ codec, fileBytesTarget }: ChangeDatasets, columns: Column[], {
   }
 }
 
-function step({ to }: LandTask, table: string, columns: Column[], { output, date }: Batch): PublishStep {
+function step({ to }: LandTask, table: string, { output, columns, date }: Batch): PublishStep {
   const folder = date === null ? `${to.path}/${table}-LOAD` : `${to.path}/${table}`
   return {
     output,
@@ -222,13 +221,8 @@ function step({ to }: LandTask, table: string, columns: Column[], { output, date
 }
 
 /** The rows of a batch with where they come from and their place in the sequence. */
-function landedSql(
-  task: LandTask,
-  columns: Column[],
-  batch: Batch,
-  input: PlanInput,
-  commit: CommitRecord | null,
-): string {
+function landedSql(task: LandTask, batch: Batch, input: PlanInput, commit: CommitRecord | null): string {
+  const { columns } = batch
   const names = columns.map(({ name }) => `r.${quoteName(name)}`)
   const fileNames = input.files.map(({ path }) => path.slice(path.lastIndexOf('/') + 1))
   const isOne = fileNames.length === 1
@@ -259,21 +253,25 @@ function timestamp(text: string | null): string {
 }
 
 /**
- * A row of a full load has the time of its commit where it has one. Otherwise the first full load comes before all changes
- * (rank 0), and a later one right after the changes that landed before it (rank 2; changes have rank 1).
+ * A row of a full load has the time of its commit where it has one. Otherwise the first full load comes before everything
+ * (rank 0), and a later one right after the changes that landed before it: changes have rank 1, a later load the number of
+ * its landing, so that of two the later wins.
  */
 function loadPlace({ from }: LandTask, columns: Column[], commit: CommitRecord | null): { time: string; rank: string } {
   const names = (commit?.bookmark ?? [])
     .filter((file) => !file.isRefused && file.sameAs === undefined)
     .map(({ path }) => path.slice(path.lastIndexOf('/') + 1))
   const isFirst = !names.some((name) => name.toUpperCase().startsWith('LOAD'))
+  const later = String(Math.max(2, (commit?.number ?? 0) + 1))
   const last = isFirst
     ? undefined
     : names
         .filter((name) => /^\d/.test(name))
         .sort()
         .at(-1)
-  const place = last === undefined ? { time: timestamp(null), rank: '0' } : { time: timestamp(timeOf(last)), rank: '2' }
+  const place = isFirst
+    ? { time: timestamp(null), rank: '0' }
+    : { time: timestamp(last === undefined ? null : timeOf(last)), rank: later }
   const committed = columns.find(({ name }) => name.toLowerCase() === from.commitTime.toLowerCase())
   if (committed === undefined) return place
   const { value } = convert(`r.${quoteName(committed.name)}`, committed.type, 'timestamp')

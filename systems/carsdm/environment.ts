@@ -1,5 +1,4 @@
 /** The environments CARS is deployed to, as files in `config/`, and the names of what is deployed there. */
-import { readFileSync } from 'node:fs'
 import { didYouMean, MillraceError, z } from 'millrace'
 import { parseJson } from './parse-json.ts'
 
@@ -50,7 +49,7 @@ const schema = z.strictObject({
 export type CarsEnvironment = z.output<typeof schema>
 
 /** Reads the file of an environment. Throws `usage` for one that is not there. */
-export function loadEnvironment(name: string): CarsEnvironment {
+export async function readEnvironment(name: string, read: (file: URL) => Promise<string>): Promise<CarsEnvironment> {
   if (!environmentNames.some((known) => known === name)) {
     const nearest = didYouMean(name, environmentNames)
     throw new MillraceError(
@@ -58,7 +57,7 @@ export function loadEnvironment(name: string): CarsEnvironment {
       `there is no environment ${JSON.stringify(name)}; expected one of ${environmentNames.join(', ')}${nearest}`,
     )
   }
-  return parseEnvironment(name, readFileSync(new URL(`./config/${name}.json`, import.meta.url), 'utf8'))
+  return parseEnvironment(name, await read(new URL(`./config/${name}.json`, import.meta.url)))
 }
 
 /** Reads the text of `config/<name>.json`. Throws `usage` naming the file and each key that is missing, unknown or wrong. */

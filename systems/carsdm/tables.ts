@@ -144,3 +144,24 @@ function found(value: JsonValue | undefined): string {
 function printed(name: string): string {
   return /^[\w .#$-]+$/.test(name) && name.trim() !== '' ? name : JSON.stringify(name)
 }
+
+/** Reads the tables file; without one, the twelve tables that ship with the system. */
+export async function readTables(
+  file: string | undefined,
+  read: (file: string | URL) => Promise<string>,
+): Promise<CarsTable[]> {
+  if (file === undefined) return shippedTables()
+  return parseTables(file, await read(file))
+}
+
+/** The definition of the table that a state's input names. Throws `usage` when there is none. */
+export function tableNamed(tables: readonly CarsTable[], input: unknown): CarsTable {
+  const name = (input as { table?: unknown } | null)?.table
+  const found = tables.find(({ table }) => table === name)
+  if (found !== undefined) return found
+  const names = tables.map(({ table }) => table)
+  throw new MillraceError(
+    'usage',
+    `there is no definition of table ${JSON.stringify(name)}${didYouMean(String(name), names)}`,
+  )
+}

@@ -5,14 +5,16 @@ import { MillraceError } from '../../../src/errors.ts'
 import {
   crawlerName,
   environmentNames,
-  loadEnvironment,
   parseEnvironment,
+  readEnvironment,
   resourceName,
   stateMachineName,
 } from '../../../systems/carsdm/environment.ts'
 
 const folder = new URL('../../../systems/carsdm/config/', import.meta.url)
 const prod = JSON.parse(fs.readFileSync(new URL('prod.json', folder), 'utf8')) as Record<string, unknown>
+
+const load = (name: string) => readEnvironment(name, async (file) => fs.readFileSync(file, 'utf8'))
 
 /** What is said about the production file with some keys changed; those that are undefined are left out. */
 function refused(changes: Record<string, unknown>): string {
@@ -36,25 +38,25 @@ describe('the environments that ship', () => {
     ['steam-dev', 'steam-dev', '222222222222', 'punkdev-fpacfsa-landing-zone', 'punkdev-fpacfsa-final-zone'],
     ['cert', 'CERT', '444444444444', 'c108-cert-fpacfsa-landing-zone', 'c108-cert-fpacfsa-final-zone'],
     ['prod', 'PROD', '333333333333', 'c108-prod-fpacfsa-landing-zone', 'c108-prod-fpacfsa-final-zone'],
-  ])('%s', (name, deployEnv, account, landingBucket, finalBucket) => {
-    const environment = loadEnvironment(name)
+  ])('%s', async (name, deployEnv, account, landingBucket, finalBucket) => {
+    const environment = await load(name)
     expect(environment).toMatchObject({ deployEnv, account, landingBucket, finalBucket, artifactPrefix: 'carsdm/' })
     expect(environment).toMatchObject({ workerType: 'G.4X', workerCount: 2, autoScaling: true, timeoutMinutes: 480 })
     expect(environment.processControlConnections).toHaveLength(name === 'prod' ? 2 : 1)
   })
 
-  it('have names for what is deployed', () => {
-    const environment = loadEnvironment('prod')
+  it('have names for what is deployed', async () => {
+    const environment = await load('prod')
     expect(resourceName(environment, 'LandingFiles')).toBe('FSA-PROD-CARSDM-LandingFiles')
     expect(crawlerName(environment, 'CARS-CRAWLER')).toBe('FSA-PROD-CARS-CRAWLER')
-    expect(crawlerName(loadEnvironment('steam-dev'), 'CARS-cdc')).toBe('FSA-steam-dev-CARS-cdc')
-    expect(stateMachineName(loadEnvironment('dev'))).toBe('FSA-FPACDEV-CARSDM-Cars-S3Landing-to-S3Final-Raw-DM')
+    expect(crawlerName(await load('steam-dev'), 'CARS-cdc')).toBe('FSA-steam-dev-CARS-cdc')
+    expect(stateMachineName(await load('dev'))).toBe('FSA-FPACDEV-CARSDM-Cars-S3Landing-to-S3Final-Raw-DM')
   })
 
-  it('are named when another is asked for', () => {
-    expect(() => loadEnvironment('production')).toThrow('expected one of dev, steam-dev, cert, prod')
-    expect(() => loadEnvironment('steamdev')).toThrow('did you mean steam-dev?')
-    expect(() => loadEnvironment('../config/prod')).toThrow('there is no environment')
+  it('are named when another is asked for', async () => {
+    await expect(load('production')).rejects.toThrow('expected one of dev, steam-dev, cert, prod')
+    await expect(load('steamdev')).rejects.toThrow('did you mean steam-dev?')
+    await expect(load('../config/prod')).rejects.toThrow('there is no environment')
   })
 })
 

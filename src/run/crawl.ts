@@ -1,0 +1,38 @@
+/** What a crawler does for tables that Millrace wrote: their commits have registered them, so it looks whether that is so. */
+import { readCatalog, tableText } from '../catalogs/local.ts'
+import { MillraceError } from '../errors.ts'
+import type { Json, Store } from '../types.ts'
+import { latestCommits } from './commits.ts'
+
+/**
+ * Holds the catalog against storage for the tables directly below a path: every registered file must be there with its size.
+ * Gives the number of tables, partitions, files and rows. Throws `table-changed` naming the first file that differs.
+ */
+export async function crawlTables(
+  { store }: { store: Pick<Store, 'kind' | 'list' | 'readText'> },
+  path: string,
+): Promise<Json> {
+  const isBelow = (location: string): boolean =>
+    location.startsWith(`${path}/`) && !location.slice(path.length + 1).startsWith('_')
+  const tables = readCatalog(await latestCommits(store, path)).filter(({ partitions }) =>
+    partitions.some(({ location }) => isBelow(location)),
+  )
+  for (const table of tables) {
+    for (const { location, files } of table.partitions) {
+      const found = new Map((await store.list(location)).files.map((entry) => [entry.path, entry.bytes]))
+      const missing = files.find(({ name, bytes }) => found.get(`${location}/${name}`) !== bytes)
+      if (missing === undefined) continue
+      throw new MillraceError(
+        'table-changed',
+        `${location}/${missing.name}  of table ${tableText(table.name)} is not there as its commit recorded it (${missing.bytes} bytes, ${missing.rows} rows)`,
+      )
+    }
+  }
+  const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0)
+  return {
+    tables: tables.length,
+    partitions: sum(tables.map(({ partitions }) => partitions.length)),
+    files: sum(tables.flatMap(({ partitions }) => partitions.map(({ files }) => files.length))),
+    rows: sum(tables.map(({ rows }) => rows)),
+  }
+}

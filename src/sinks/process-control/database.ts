@@ -1,0 +1,48 @@
+/** What process control needs of a database, and what a failure of it means. */
+import { MillraceError, messageOf, systemCode } from '../../errors.ts'
+
+export type Database = {
+  /** Where it is, for messages; without the password. */
+  where: string
+  query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+  /** Ends the connection; what was committed is durable then. */
+  close(): Promise<void>
+}
+
+/** What mends a failure, by the code of the operating system or of PostgreSQL. */
+const advice: Record<string, string> = {
+  ECONNREFUSED: 'No PostgreSQL listens there: start it, or correct host and port of --pg-url',
+  ENOTFOUND: 'No machine of that name is known here: correct the host of --pg-url',
+  EAI_AGAIN: 'The name could not be looked up: correct the host of --pg-url, or check the network',
+  EHOSTUNREACH: 'Check the network, or correct the host of --pg-url',
+  ENETUNREACH: 'Check the network, or correct the host of --pg-url',
+  SELF_SIGNED_CERT_IN_CHAIN: 'Name the certificate that signed it: --pg-url …?sslrootcert=FILE',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'Name the certificate that signed it: --pg-url …?sslrootcert=FILE',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'Name the certificate that signed it: --pg-url …?sslrootcert=FILE',
+  '28P01': 'Correct user and password of --pg-url',
+  '28000':
+    'The server does not let this user in from here; where it asks for encryption, add ?sslmode=require to --pg-url',
+  '3D000': 'Create the database, or correct its name in --pg-url',
+  '42501': 'Give this user the right to create, read and write the tables of the schema dart_process_control',
+  '53300': 'Wait until connections are free, or raise max_connections',
+  '55P03': 'Another program holds the table; end it, then run again',
+  '57P03': 'Wait until the server has started, then run again',
+}
+
+/** Says of a failure where it was and what to do: `storage`, or `disk-full`. */
+export function databaseError(where: string, error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error
+  const code = systemCode(error) ?? ''
+  const place = `process control in ${where}`
+  if (code === '53100' || code === 'ENOSPC' || code === 'EDQUOT') {
+    const message = `${place}  ${textOf(error)}. There is no room left on its disk; free some and run again`
+    return new MillraceError('disk-full', message, { cause: error })
+  }
+  const mend = advice[code] === undefined ? '' : `. ${advice[code]}`
+  return new MillraceError('storage', `${place}  ${textOf(error)}${mend}`, { cause: error })
+}
+
+/** Where a name stands for several addresses, each has an error of its own. */
+function textOf(error: unknown): string {
+  return error instanceof AggregateError ? [...new Set(error.errors.map(messageOf))].join('; ') : messageOf(error)
+}

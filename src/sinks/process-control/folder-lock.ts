@@ -1,0 +1,127 @@
+/**
+ * One process at a time in a folder. As with all that changes in Millrace, the state is the file with the greatest number and
+ * the next one is created exclusively: of two that find the lock of a dead process, one takes it.
+ */
+import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs'
+import { hostname } from 'node:os'
+import * as path from 'node:path'
+import { MillraceError, systemCode } from '../../errors.ts'
+
+/** `started` tells a process from a later one that was given its number. */
+type Holder = { pid: number; host: string; started: string; isReleased: boolean }
+
+const lookAgainMs = 50
+const waitMs = 60_000 // a first start takes 5 s, a busy machine makes it several times that
+const foreignMs = 60_000 // the lock of another machine, whose processes cannot be seen; it is held for seconds
+
+/** Takes the lock, waiting for its holder; gives what releases it. Throws `locked` naming the holder. */
+export default async function lockFolder(folder: string): Promise<() => void> {
+  for (const until = Date.now() + waitMs; ; ) {
+    const latest = latestOf(folder)
+    if (latest === null || isFree(latest)) {
+      const number = (latest?.number ?? 0) + 1
+      if (tryTake(folder, number)) return () => release(folder, number)
+      continue
+    }
+    if (Date.now() > until) {
+      const { pid, host } = latest.holder
+      const message = `${folder}  process ${pid} on ${host} uses this database; waited ${waitMs / 1000} s. Wait for its end`
+      throw new MillraceError('locked', message)
+    }
+    await new Promise((resolve) => setTimeout(resolve, lookAgainMs))
+  }
+}
+
+type Latest = { number: number; holder: Holder; writtenMs: number }
+
+function numbersIn(folder: string): number[] {
+  const names = fs.readdirSync(folder).filter((name) => /^lock-\d{8}\.json$/.test(name))
+  return names.map((name) => Number(name.slice(5, 13))).sort((a, b) => a - b)
+}
+
+function pathOf(folder: string, number: number): string {
+  return path.join(folder, `lock-${String(number).padStart(8, '0')}.json`)
+}
+
+function latestOf(folder: string): Latest | null {
+  for (;;) {
+    const number = numbersIn(folder).at(-1)
+    if (number === undefined) return null
+    try {
+      const file = pathOf(folder, number)
+      const holder: Holder = JSON.parse(fs.readFileSync(file, 'utf8'))
+      return { number, holder, writtenMs: fs.statSync(file).mtimeMs }
+    } catch (error) {
+      // A later one may have come meanwhile, whose writer took this one away.
+      if (systemCode(error) !== 'ENOENT') throw error
+    }
+  }
+}
+
+function isFree({ holder, writtenMs }: Latest): boolean {
+  if (holder.isReleased) return true
+  return holder.host === hostname() ? !isAlive(holder) : Date.now() - writtenMs > foreignMs
+}
+
+/** A draft and a hard link: the file appears with all of its content, or not at all. */
+function tryTake(folder: string, number: number): boolean {
+  const draft = writeDraft(folder, false)
+  try {
+    fs.linkSync(draft, pathOf(folder, number))
+  } catch (error) {
+    // ENOENT: another took the lock, and the draft away as if its writer had been killed.
+    if (['EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) return false
+    throw error
+  } finally {
+    fs.rmSync(draft, { force: true })
+  }
+  // Since this number was chosen others may have come and gone, and taken away the number itself: the greatest holds.
+  const numbers = numbersIn(folder)
+  const isTaken = numbers.at(-1) === number
+  const needless = (isTaken ? numbers.slice(0, -1) : [number]).map((other) => pathOf(folder, other))
+  for (const file of [...needless, ...(isTaken ? draftsIn(folder) : [])]) fs.rmSync(file, { force: true })
+  return isTaken
+}
+
+function draftsIn(folder: string): string[] {
+  const names = fs.readdirSync(folder).filter((name) => name.startsWith('lock-draft-'))
+  return names.map((name) => path.join(folder, name))
+}
+
+/** The released file stays: were the numbers to start anew, someone who saw the old ones could take a lock that is held. */
+function release(folder: string, number: number): void {
+  try {
+    fs.renameSync(writeDraft(folder, true), pathOf(folder, number))
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error // taken over meanwhile, from another machine
+  }
+}
+
+function writeDraft(folder: string, isReleased: boolean): string {
+  const draft = path.join(folder, `lock-draft-${process.pid}.${randomBytes(6).toString('hex')}`)
+  const holder: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid), isReleased }
+  fs.writeFileSync(draft, `${JSON.stringify(holder)}\n`, { flag: 'wx' })
+  return draft
+}
+
+function isAlive({ pid, started }: Holder): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if (systemCode(error) === 'ESRCH') return false
+  }
+  const now = startOf(pid)
+  return now === '' || started === '' || now === started
+}
+
+/** Start of a process in clock ticks since boot (proc(5), field 22 of stat); empty where there is no /proc. */
+function startOf(pid: number): string {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '')
+  } catch {
+    return ''
+  }
+}

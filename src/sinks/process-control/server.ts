@@ -1,0 +1,87 @@
+/** A PostgreSQL server, by URL. */
+import { Socket } from 'node:net'
+import type { ClientConfig } from 'pg'
+import { MillraceError, messageOf } from '../../errors.ts'
+import { type Database, databaseError } from './database.ts'
+
+const connectTimeoutMs = 10_000
+const queryTimeoutMs = 60_000 // a network that is gone without a word
+const goodbyeTimeoutMs = 2_000
+
+/**
+ * Opens connections to a server; `pg` is loaded with the first. Throws `usage` where the URL is none of PostgreSQL. The URL
+ * holds a password, so it is in no message.
+ */
+export default function server(url: string): () => Promise<Database> {
+  checkUrl(url)
+  return () => connect(url)
+}
+
+function checkUrl(url: string): void {
+  const expected = 'expected one such as postgresql://user:password@host:5432/database'
+  if (!URL.canParse(url)) throw new MillraceError('usage', `--pg-url is no URL; ${expected}`)
+  const { protocol, username, password, pathname } = new URL(url)
+  if (protocol !== 'postgresql:' && protocol !== 'postgres:')
+    throw new MillraceError('usage', `--pg-url is a URL of ${JSON.stringify(protocol.slice(0, -1))}; ${expected}`)
+  const parts = { user: username, password, database: pathname }
+  for (const [name, text] of Object.entries(parts)) {
+    if (isDecodable(text)) continue
+    throw new MillraceError('usage', `--pg-url  the ${name} has a % that stands for nothing; write %25 for a %`)
+  }
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function connect(url: string): Promise<Database> {
+  const { default: pg } = await import('pg')
+  let where = 'PostgreSQL'
+  const socket = new Socket()
+  const config: ClientConfig = {
+    connectionString: url,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: queryTimeoutMs,
+    fallback_application_name: 'millrace',
+    stream: () => socket,
+  }
+  try {
+    // Reads the certificates that the URL names, too.
+    const client = new pg.Client(config)
+    where = `PostgreSQL at ${client.host}:${client.port}, database ${client.database}, user ${client.user}`
+    client.on('error', () => {}) // the query that needs the connection fails by itself
+    await client.connect()
+    return {
+      where,
+      query: async (sql, values = []) => (await client.query(sql, values)).rows,
+      close: () => sayGoodbye(() => client.end(), socket),
+    }
+  } catch (error) {
+    socket.destroy()
+    throw databaseError(where, explained(error))
+  }
+}
+
+/** A server that does not answer must not hold up a run's end. */
+async function sayGoodbye(end: () => Promise<void>, socket: Socket): Promise<void> {
+  const timer = setTimeout(() => socket.destroy(), goodbyeTimeoutMs)
+  await end().catch(() => {})
+  clearTimeout(timer)
+}
+
+/** Two of pg's messages say nothing to a user. */
+function explained(error: unknown): unknown {
+  const message = messageOf(error)
+  if (/password must be a (non-empty )?string/.test(message))
+    return new Error('the server asks for a password, and --pg-url has none', { cause: error })
+  if (/timeout/.test(message)) {
+    const text = `no answer for ${connectTimeoutMs / 1000} s. Check the network, or correct host and port of --pg-url`
+    return new Error(text, { cause: error })
+  }
+  return error
+}

@@ -1,0 +1,58 @@
+/** The functions of the state machine: on AWS Lambdas, here called in place. */
+import type { CallContext, CallOptions, Json } from 'millrace'
+import { type CarsTable, tableNamed } from './tables.ts'
+
+type Failure = { TableName: string; JobName: string; JobRunState: string; ErrorMessage: string }
+
+/**
+ * get-incremental-tables: the tables below Datasets for which something is to be done: files that landed and are not in the
+ * Final zone yet, dates that leave the CDC zone, another definition.
+ */
+export function tablesWithWork(
+  datasets: string,
+  tables: readonly CarsTable[],
+  task: string,
+): Pick<CallOptions, 'run' | 'isReadOnly'> {
+  return {
+    isReadOnly: true,
+    run: async (_, context) => {
+      const { folders } = await context.store.list(datasets)
+      const landed = new Set(folders.map((name) => name.replace(/-LOAD$/, '')))
+      const defined = tables.map(({ table }) => table).filter((table) => landed.has(table))
+      const found: string[] = []
+      for (const table of defined.sort()) if (await context.hasWork(task, { table })) found.push(table)
+      return { tables: found }
+    },
+  }
+}
+
+/**
+ * sns-publish-step-function-errors: publishes what failed, of the cause that a Glue job leaves, and gives it as
+ * `{ failed: [{ TableName, JobName, JobRunState, ErrorMessage }] }`.
+ */
+export const publishErrors: Pick<CallOptions, 'run'> = {
+  run: async (input, context) => {
+    const failed = failuresOf(input)
+    for (const failure of failed) await context.notify(failure)
+    return { failed }
+  },
+}
+
+/** A job for one table names it in its input; the landing has a line for each table that failed, `<table>  <message>`. */
+function failuresOf(input: Json): Failure[] {
+  const { table, error } = input as { table?: string; error: { Error: string; Cause: string } }
+  const job = glueCause(error)
+  if (table !== undefined) return [{ TableName: table, ...job }]
+  const lines = job.ErrorMessage.split('\n').map((line) => /^(\S(?:.*?\S)?) {2}(.*)$/.exec(line))
+  if (lines.some((line) => line === null)) return [{ TableName: '', ...job }]
+  return lines.map((line) => ({ ...job, TableName: line?.[1] ?? '', ErrorMessage: line?.[2] ?? '' }))
+}
+
+function glueCause({ Error: name, Cause: cause }: { Error: string; Cause: string }): Omit<Failure, 'TableName'> {
+  try {
+    const { JobName = '', JobRunState = 'FAILED', ErrorMessage = cause } = JSON.parse(cause)
+    return { JobName, JobRunState, ErrorMessage }
+  } catch {
+    return { JobName: '', JobRunState: 'FAILED', ErrorMessage: cause || name }
+  }
+}

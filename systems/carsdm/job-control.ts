@@ -1,0 +1,51 @@
+/** Process control: the row of a run in `dart_process_control.data_ppln_job`, from its start to its end. */
+import { type CallContext, type CallOptions, type Json, type ProcessControl, processControl } from 'millrace'
+
+type Started = { JobId: number | null; SfName: string }
+type Failure = { TableName: string; ErrorMessage: string }
+type Update = { job: { Payload: Started }; landing: Failure[]; results: { status?: string; failed?: Failure[] }[] }
+
+const messageLengthMax = 4000 // a column of text; what is longer helps nobody
+
+/** The calls that open and close the row. A dry run has none. */
+export function jobControl(
+  stateMachine: string,
+  url: string | undefined,
+): { start: Pick<CallOptions, 'run' | 'onRunEnd'>; update: Pick<CallOptions, 'run' | 'payload'> } {
+  const open = (context: CallContext): ProcessControl => {
+    const folder = context.folder('process-control')
+    return processControl(url === undefined ? { folder } : { folder, url })
+  }
+  const end = async (context: CallContext, id: number | null, message: string | null): Promise<void> => {
+    if (id === null) return
+    await open(context).end(id, message === null ? 'Complete' : 'Error', message?.slice(0, messageLengthMax) ?? null)
+  }
+  return {
+    start: {
+      run: async (_, context) => {
+        if (context.dryRun) return { JobId: null, SfName: stateMachine }
+        const { pipeline, run } = context
+        const JobId = await open(context).start({ pipeline, stateMachine, run, deadRuns: await context.deadRuns() })
+        return { JobId, SfName: stateMachine }
+      },
+      onRunEnd: async (output, { status, error }, context) => {
+        await end(context, (output as Started).JobId, error ?? `the run was ${status}`)
+      },
+    },
+    update: {
+      payload: { 'JobId.$': '$.JobId', 'landing.$': '$.landing', 'results.$': '$.results' },
+      run: async (input, context) => {
+        const { JobId, landing, results } = input as unknown as Started & Omit<Update, 'job'>
+        const failed = [...landing, ...results.flatMap(({ failed }) => failed ?? [])]
+        const message = failed.length === 0 ? null : summary(failed)
+        await end(context, JobId, message)
+        return { status: message === null ? 'Complete' : 'Error', message: message ?? '' } satisfies Json
+      },
+    },
+  }
+}
+
+function summary(failed: Failure[]): string {
+  const lines = failed.map(({ TableName, ErrorMessage }) => `${TableName || 'LandingFiles'}: ${ErrorMessage}`)
+  return `${failed.length === 1 ? '1 table' : `${failed.length} tables`} failed; the others are done\n${lines.join('\n')}`
+}
