@@ -7,6 +7,9 @@ export type ProcessIdentity = { pid: number; host: string; started: string }
 
 export type RunStatus = 'running' | 'succeeded' | 'succeeded with warnings' | 'failed' | 'cancelled' | 'interrupted'
 
+/** How an item of a Map ended: `caught` when a task of it failed and its handler took the error. */
+export type ItemOutcome = 'succeeded' | 'caught' | 'failed' | 'stopped'
+
 export type Event =
   | {
       type: 'run-started'
@@ -53,7 +56,10 @@ export type Event =
   | { type: 'task-failed'; task: string; path: string; error: string; code: string }
   | { type: 'task-finished'; task: string; path: string; output: Json; seconds: number }
   | { type: 'state-exited'; path: string; output: Json; next: string | null }
-  | { type: 'alert-sent'; notifier: string; error: string | null }
+  | { type: 'state-caught'; path: string; state: string; name: string; error: string; next: string }
+  | { type: 'map-started'; path: string; state: string; items: string[]; maxConcurrency: number }
+  | { type: 'item-finished'; path: string; index: number; outcome: ItemOutcome; error: string | null }
+  | { type: 'alert-sent'; notifier: string; error: string | null; details?: Record<string, string> }
   | {
       type: 'run-finished'
       status: Exclude<RunStatus, 'running' | 'interrupted'>
@@ -69,6 +75,8 @@ export type RunEvent = Event & { at: string; run: string }
 export type TaskState = {
   name: string
   path: string
+  /** The item of a Map that it works on, as a person knows it. */
+  item: string | null
   status: 'running' | 'succeeded' | 'failed'
   seconds: number | null
   error: string | null
@@ -89,6 +97,15 @@ export type PartitionState = {
   checks: Record<string, number>
 }
 
+/** A Map as the events so far leave it. `path` is that of its attempt: `Map`, `Map~2`. */
+export type MapState = { state: string; path: string; maxConcurrency: number; items: ItemState[] }
+export type ItemState = {
+  name: string
+  path: string
+  status: 'waiting' | 'running' | ItemOutcome
+  error: string | null
+}
+
 /** A run as the events so far leave it. */
 export type RunState = {
   run: string
@@ -104,6 +121,7 @@ export type RunState = {
   only: string | null
   process: ProcessIdentity
   tasks: TaskState[]
+  maps: MapState[]
   warnings: string[]
   /** What killed runs had left and this one finished or removed. */
   mended: string[]
@@ -114,11 +132,30 @@ export type RunState = {
 /** Folds a run's events, in order, to its state. A run without an end is `running`; its process tells whether that is so. */
 export function foldRun(events: readonly RunEvent[]): RunState | null {
   let state: RunState | null = null
-  for (const event of events) {
-    if (event.type === 'run-started') state = started(state, event)
-    else if (state !== null) apply(state, event)
-  }
+  for (const event of events) state = foldEvent(state, event)
   return state
+}
+
+/** The state after one more event; the state given may be changed. Null until the run has started. */
+export function foldEvent(state: RunState | null, event: RunEvent): RunState | null {
+  if (event.type === 'run-started') return started(state, event)
+  if (state !== null) apply(state, event)
+  return state
+}
+
+/** The item that a path is in or of, with those around it: `FIELD`, `FIELD 3`; null outside of Maps. */
+export function itemNameOf(maps: readonly MapState[], path: string): string | null {
+  const names = itemsAround(maps, path).map(({ name }) => name)
+  return names.length === 0 ? null : names.join(' ')
+}
+
+/** The outermost first. */
+function itemsAround(maps: readonly MapState[], path: string): ItemState[] {
+  if (!path.includes('[')) return []
+  return maps
+    .flatMap(({ items }) => items)
+    .filter((item) => path === item.path || path.startsWith(`${item.path}/`))
+    .sort((a, b) => a.path.length - b.path.length)
 }
 
 function started(previous: RunState | null, event: RunEvent & { type: 'run-started' }): RunState {
@@ -138,11 +175,16 @@ function started(previous: RunState | null, event: RunEvent & { type: 'run-start
     process: event.process,
     // A new attempt goes on from the tasks that are finished.
     tasks: previous?.tasks.filter(({ status }) => status === 'succeeded') ?? [],
+    maps: previous?.maps.map((map) => ({ ...map, items: map.items.map(againOpen) })) ?? [],
     warnings: previous?.warnings ?? [],
     mended: previous?.mended ?? [],
     metrics: {},
     error: null,
   }
+}
+
+function againOpen(item: ItemState): ItemState {
+  return item.status === 'succeeded' ? item : { ...item, status: 'waiting', error: null }
 }
 
 function apply(state: RunState, event: RunEvent): void {
@@ -153,12 +195,14 @@ function apply(state: RunState, event: RunEvent): void {
       state.tasks.push({
         name: event.task,
         path: event.path,
+        item: itemNameOf(state.maps, event.path),
         status: 'running',
         seconds: null,
         error: null,
         code: null,
         partitions: [],
       })
+      for (const item of itemsAround(state.maps, event.path)) item.status = 'running'
       break
     case 'task-finished':
       if (task !== undefined) Object.assign(task, { status: 'succeeded', seconds: event.seconds })
@@ -166,6 +210,14 @@ function apply(state: RunState, event: RunEvent): void {
     case 'task-failed':
       if (task !== undefined) Object.assign(task, { status: 'failed', error: event.error, code: event.code })
       break
+    case 'map-started':
+      state.maps = [...state.maps.filter(({ path }) => path !== event.path), mapState(event)]
+      break
+    case 'item-finished': {
+      const item = state.maps.flatMap(({ items }) => items).find(({ path }) => path === event.path)
+      if (item !== undefined) Object.assign(item, { status: event.outcome, error: event.error })
+      break
+    }
     case 'recovered':
       state.mended.push(event.message)
       break
@@ -184,11 +236,19 @@ function apply(state: RunState, event: RunEvent): void {
     case 'run-started':
     case 'task-retried':
     case 'state-exited':
+    case 'state-caught':
     case 'alert-sent':
       break
     default:
       unreachable(event)
   }
+}
+
+function mapState({ state, path, maxConcurrency, items }: RunEvent & { type: 'map-started' }): MapState {
+  const waiting = items.map(
+    (name, index): ItemState => ({ name, path: `${path}[${index}]`, status: 'waiting', error: null }),
+  )
+  return { state, path, maxConcurrency, items: waiting }
 }
 
 type PartitionEvent = RunEvent & { type: 'task-planned' | 'checked' | 'published' | 'unchanged' }

@@ -1,8 +1,11 @@
 /** Everything a pipeline is written with. */
 export { z } from 'zod'
 export { type ApplyChangesTask, applyChanges, type DeleteRule, deleteRules } from './define/apply-changes.ts'
+export type { CallContext, RunEnd } from './define/call-context.ts'
+export type { ComparisonOperator, Condition } from './define/condition.ts'
 export { type Config, defineConfig } from './define/config.ts'
 export { type ConsolidateTask, consolidate, newest } from './define/consolidate.ts'
+export type { DataTask } from './define/data-task.ts'
 export {
   changeDatasets,
   changeHistory,
@@ -17,14 +20,48 @@ export { type LandTask, land } from './define/land.ts'
 export {
   definePipeline,
   every,
+  type LoadContext,
   type Pipeline,
   type PipelineOptions,
+  type Read,
   type Sample,
   type SampleFile,
   type SampleOptions,
   yesterday,
 } from './define/pipeline.ts'
+export {
+  type CallOptions,
+  type CallStep,
+  type CatchRule,
+  type ChoiceOptions,
+  type ChoiceStep,
+  type CrawlOptions,
+  type CrawlStep,
+  call,
+  choice,
+  crawl,
+  type DataStep,
+  type FailOptions,
+  type FailStep,
+  fail,
+  type MapOptions,
+  type MapStep,
+  map,
+  type ParallelOptions,
+  type ParallelStep,
+  type PassOptions,
+  type PassStep,
+  parallel,
+  pass,
+  type RetryRule,
+  type Step,
+  step,
+  type TaskOptions,
+  type Template,
+  withInput,
+} from './define/steps.ts'
 export { didYouMean, MillraceError } from './errors.ts'
+export { crawlTables } from './run/crawl.ts'
 export { default as processControl, type ProcessControl, type ProcessControlOptions } from './sinks/process-control.ts'
 export { default as webhook } from './sinks/webhook.ts'
-export { type Codec, type Column, codecs, type Notifier } from './types.ts'
+export { type Alert, type Codec, type Column, codecs, type Json, type Notifier, type ReadableStore } from './types.ts'

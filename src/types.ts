@@ -240,6 +240,9 @@ export type Store = {
   sync(path: string): Promise<void>
 }
 
+/** The part of a store that only reads. */
+export type ReadableStore = Pick<Store, 'root' | 'locate' | 'kind' | 'list' | 'read' | 'readRange' | 'readText'>
+
 // -------------------------------------------------------------------------------------------------------- the commit
 
 /** A file of a published partition. */
@@ -313,12 +316,12 @@ export type CommitCounts = {
 
 // --------------------------------------------------------------------------------------------------------- the alert
 
-/** `details` are for programs: what failed, by name. */
 export type Alert = {
   pipeline: string
   run: string
   status: string
   messages: string[]
+  /** What a call of the pipeline says of one failure, name → value. */
   details?: Record<string, string>
 }
 

@@ -9,4 +9,9 @@ export const systems: ShippedPipeline[] = [
     description: 'a day of small Parquet files → one checked, de-duplicated, well-sized partition',
     load: async () => (await import('./chargebacks/pipeline.ts')).default,
   },
+  {
+    name: 'carsdm',
+    description: 'AWS DMS full load and CDC → a Final zone that loses nothing and a CDC zone that shows everything',
+    load: async () => (await import('./carsdm/pipeline.ts')).default,
+  },
 ]

@@ -12,6 +12,7 @@ const ranks: Record<string, number> = {
   types: 0,
   errors: 0,
   events: 0,
+  process: 0,
   stores: 1,
   formats: 2,
   catalogs: 3,
@@ -28,7 +29,7 @@ const ranks: Record<string, number> = {
 }
 const shelves = ['stores', 'formats', 'catalogs', 'engines', 'sources', 'sinks']
 /** What the members of a shelf share. */
-const shared = ['engines/portable', 'formats/column-types', 'formats/file-identity']
+const shared = ['engines/limiter', 'engines/portable', 'formats/column-types', 'formats/file-identity']
 
 type SourceFile = { name: string; text: string; imports: string[] }
 

@@ -21,7 +21,7 @@ export type Environment = {
   folder: string
   variables: Record<string, string | undefined>
   stdout: { write: (text: string) => unknown; isTTY?: boolean }
-  stderr: { write: (text: string) => unknown; isTTY?: boolean }
+  stderr: { write: (text: string) => unknown; isTTY?: boolean; columns?: number }
   signal: AbortSignal
   now: () => Date
 }

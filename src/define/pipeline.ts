@@ -1,10 +1,8 @@
-/** The definition of a pipeline: parameters with a schema, tasks in order. */
+/** The definition of a pipeline: parameters with a schema, steps in order. */
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
-import type { DataTask } from './data-task.ts'
-
-/** A step of a pipeline. */
-export type Task = DataTask
+import type { Step } from './steps.ts'
+import { checkSteps } from './walk-steps.ts'
 
 /** When a deployed pipeline runs. */
 export type Schedule = { every: string }
@@ -15,11 +13,17 @@ export type SampleOptions = { rows: number; now: Date; seed: number }
 /** Sample input: statements that prepare it, in DuckDB's SQL, and the files; `raw` files are written to the letter. */
 export type Sample = { prepare: string[]; files: SampleFile[]; raw: { path: string; content: string }[] }
 
-export type PipelineOptions<Shape extends z.ZodRawShape> = {
+/** Reads a text file that a definition needs: a path is relative to the working folder, a URL is a shipped file. */
+export type Read = (file: string | URL) => Promise<string>
+export type LoadContext = { env: string; read: Read }
+
+export type PipelineOptions<Shape extends z.ZodRawShape, Loaded = undefined> = {
   name: string
   description: string
   /** Parameter → Zod schema; a parameter without a default must be given. */
   params: Shape
+  /** Parameters that are URLs with a password in them: it is left out of what is recorded, and given again by the configuration. */
+  secrets?: (keyof Shape & string)[]
   /** Defaults that depend on when the run starts. */
   defaults?: (now: Date) => Partial<z.input<z.ZodObject<Shape>>>
   /** What is wrong between parameters; nothing when all is well. */
@@ -27,7 +31,10 @@ export type PipelineOptions<Shape extends z.ZodRawShape> = {
   schedule?: Schedule
   /** The metrics of the closing line, in order. */
   metrics: string[]
-  tasks: (params: z.output<z.ZodObject<Shape>>) => Task[]
+  /** Reads what the steps depend on besides the parameters; `retry` reads it again. What it throws is wrong usage. */
+  load?: (params: z.output<z.ZodObject<Shape>>, context: LoadContext) => Promise<Loaded>
+  /** The steps in order; data tasks alone, in most pipelines. */
+  tasks: (params: z.output<z.ZodObject<Shape>>, loaded: NoInfer<Loaded>) => Step[]
   sample?: (options: SampleOptions) => Sample
 }
 
@@ -36,16 +43,20 @@ export type Pipeline = {
   name: string
   description: string
   schema: z.ZodObject
+  secrets: readonly string[]
   defaults: (now: Date) => Record<string, unknown>
   check: (params: Record<string, unknown>) => string[]
   schedule: Schedule | null
   metrics: string[]
-  tasks: (params: Record<string, unknown>) => Task[]
+  load: (params: Record<string, unknown>, context: LoadContext) => Promise<unknown>
+  tasks: (params: Record<string, unknown>, loaded: unknown) => Step[]
   sample: ((options: SampleOptions) => Sample) | null
 }
 
 /** Defines a pipeline. Throws `usage` for a name that cannot be a folder and a state machine's name. */
-export function definePipeline<Shape extends z.ZodRawShape>(options: PipelineOptions<Shape>): Pipeline {
+export function definePipeline<Shape extends z.ZodRawShape, Loaded = undefined>(
+  options: PipelineOptions<Shape, Loaded>,
+): Pipeline {
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(options.name)) {
     throw new MillraceError(
       'usage',
@@ -57,26 +68,15 @@ export function definePipeline<Shape extends z.ZodRawShape>(options: PipelineOpt
     name: options.name,
     description: options.description,
     schema: z.strictObject(options.params),
+    secrets: options.secrets ?? [],
     defaults: options.defaults ?? (() => ({})),
     check: (params) => options.check?.(params as Params) ?? [],
     schedule: options.schedule ?? null,
     metrics: options.metrics,
-    tasks: (params) => checkNames(options.name, options.tasks(params as Params)),
+    load: async (params, context) => await options.load?.(params as Params, context),
+    tasks: (params, loaded) => checkSteps(options.name, options.tasks(params as Params, loaded as Loaded)),
     sample: options.sample ?? null,
   }
-}
-
-function checkNames(pipeline: string, tasks: Task[]): Task[] {
-  const names = tasks.map(({ name }) => name)
-  const twin = names.find((name, index) => names.indexOf(name) !== index)
-  if (twin !== undefined) throw new MillraceError('usage', `pipeline ${pipeline}  two tasks are named ${twin}`)
-  const bad = names.find((name) => !/^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$/.test(name))
-  if (bad !== undefined)
-    throw new MillraceError(
-      'usage',
-      `pipeline ${pipeline}  task name ${JSON.stringify(bad)} is refused: expected letters, digits, "-" and "_", at most 80`,
-    )
-  return tasks
 }
 
 /** The schedule of a deployed pipeline: `every('6 hours')`. */

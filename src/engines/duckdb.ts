@@ -5,6 +5,7 @@ import type { Engine, EngineContext, Plan, PlanInput, PlanView, Staged } from '.
 import { type NumberedRelation, writeOutput, writeWhole } from './duckdb/outputs.ts'
 import { columnOf, createInput, createNewest, fileList, readablePath } from './duckdb/relations.ts'
 import { type Database, openDatabase, openSession, type Session } from './duckdb/session.ts'
+import { limiter } from './limiter.ts'
 import { expandPortable, quoteName } from './portable.ts'
 
 const progressEveryMs = 200
@@ -61,23 +62,6 @@ async function dropSchema(database: Promise<Database>, schema: string): Promise<
     session.close()
   } catch {
     // The database was closed meanwhile, and the schema with it.
-  }
-}
-
-/** Lets so many pieces of work go on at a time; the others wait in order. */
-function limiter(): <T>(most: number, act: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = []
-  let running = 0
-  return async (most, act) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
-    else running += 1
-    try {
-      return await act()
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) running -= 1
-      else next() // takes this one's place
-    }
   }
 }
 

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type ErrorCode, MillraceError, systemCode } from '../errors.ts'
 import type { Engine, EngineContext, Plan, PlanInput, Progress, Staged } from '../types.ts'
+import { limiter } from './limiter.ts'
 
 const runner = fileURLToPath(new URL('./spark/runner.py', import.meta.url))
 const functions = fileURLToPath(new URL('./portable-functions.json', import.meta.url))
@@ -35,6 +36,8 @@ export type SparkMissing = { missing: string; mend: string }
 
 /** Makes the engine. Nothing is looked for before the first plan; that throws `missing-tool` where Spark is not here. */
 export default function sparkEngine(options: SparkOptions = {}): Engine {
+  // Each plan has a Spark of its own, which takes all the memory given.
+  const turns = limiter()
   return {
     name: 'spark',
     async execute(plan: Plan, context: EngineContext): Promise<Staged> {
@@ -44,11 +47,11 @@ export default function sparkEngine(options: SparkOptions = {}): Engine {
         return { files: [], rows: {}, superseded: {}, metrics: {} }
       }
       const staging = context.staging === null ? [] : [`--staging=${context.staging}`]
-      return (await runRunner(options, context, plan, staging)) as Staged
+      return (await turns(1, () => runRunner(options, context, plan, staging))) as Staged
     },
     async probe({ files }: PlanInput, context: EngineContext): Promise<{ path: string; reason: string }[]> {
       if (files.length === 0) return []
-      const result = await runRunner(options, context, files, ['--probe'])
+      const result = await turns(1, () => runRunner(options, context, files, ['--probe']))
       return (result as { unreadable: { path: string; reason: string }[] }).unreadable
     },
   }

@@ -3,11 +3,11 @@
  * forward by whoever comes next, never back. What was staged without a record is removed.
  */
 import { MillraceError } from '../errors.ts'
+import { isAlive } from '../process.ts'
 import { draftsFolder } from '../stores/folder.ts'
-import type { CommitRecord, PublishedPartition, PublishMove, Store } from '../types.ts'
+import type { CommitRecord, PublishedPartition, PublishMove, ReadableStore, Store } from '../types.ts'
 import { foldCommits, type StoredCommit, storedCommit } from './commit-record.ts'
 import { latestNumbered, numberedPath } from './numbered.ts'
-import { isAlive } from './process.ts'
 
 const commitsFolder = '_millrace/commits'
 const stagingFolder = '_millrace/staging'
@@ -25,17 +25,17 @@ export function spillPath(pipeline: string, run: string): string {
 }
 
 /** The latest commit of a scope, or null. */
-export async function latestCommit(store: Store, scope: string): Promise<CommitRecord | null> {
+export async function latestCommit(store: ReadableStore, scope: string): Promise<CommitRecord | null> {
   return (await latestOf(store, scope))?.record ?? null
 }
 
-async function latestOf(store: Store, scope: string): Promise<{ record: CommitRecord; base: number } | null> {
+async function latestOf(store: ReadableStore, scope: string): Promise<{ record: CommitRecord; base: number } | null> {
   const latest = await latestNumbered<StoredCommit>(store, `${commitsFolder}/${scope}`)
   return latest === null ? null : { record: await whole(store, latest.value), base: latest.value.base }
 }
 
 /** A stored commit with all that the commits before it left. */
-async function whole(store: Store, stored: StoredCommit): Promise<CommitRecord> {
+async function whole(store: ReadableStore, stored: StoredCommit): Promise<CommitRecord> {
   const chain: StoredCommit[] = []
   for (let number = stored.base; number < stored.number; number += 1) {
     chain.push(await readStored(store, stored.scope, number))
@@ -43,12 +43,12 @@ async function whole(store: Store, stored: StoredCommit): Promise<CommitRecord> 
   return foldCommits([...chain, stored])
 }
 
-async function readStored(store: Store, scope: string, number: number): Promise<StoredCommit> {
+async function readStored(store: ReadableStore, scope: string, number: number): Promise<StoredCommit> {
   return JSON.parse(await store.readText(numberedPath(`${commitsFolder}/${scope}`, number))) as StoredCommit
 }
 
 /** The latest commit of every scope at or below a path, in order of their names. */
-export async function latestCommits(store: Store, below = ''): Promise<CommitRecord[]> {
+export async function latestCommits(store: ReadableStore, below = ''): Promise<CommitRecord[]> {
   const commits: CommitRecord[] = []
   const walk = async (folder: string): Promise<void> => {
     const latest = await latestNumbered<StoredCommit>(store, folder)

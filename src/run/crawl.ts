@@ -1,17 +1,14 @@
 /** What a crawler does for tables that Millrace wrote: their commits have registered them, so it looks whether that is so. */
 import { readCatalog, tableText } from '../catalogs/local.ts'
 import { MillraceError } from '../errors.ts'
-import type { Json, Store } from '../types.ts'
+import type { Json, ReadableStore } from '../types.ts'
 import { latestCommits } from './commits.ts'
 
 /**
  * Holds the catalog against storage for the tables directly below a path: every registered file must be there with its size.
  * Gives the number of tables, partitions, files and rows. Throws `table-changed` naming the first file that differs.
  */
-export async function crawlTables(
-  { store }: { store: Pick<Store, 'kind' | 'list' | 'readText'> },
-  path: string,
-): Promise<Json> {
+export async function crawlTables({ store }: { store: ReadableStore }, path: string): Promise<Json> {
   const isBelow = (location: string): boolean =>
     location.startsWith(`${path}/`) && !location.slice(path.length + 1).startsWith('_')
   const tables = readCatalog(await latestCommits(store, path)).filter(({ partitions }) =>

@@ -1,9 +1,9 @@
 /** One run of a pipeline at a time on one root. */
 import { hasCode, MillraceError } from '../errors.ts'
 import type { ProcessIdentity } from '../events.ts'
+import { isAlive, thisProcess } from '../process.ts'
 import type { Store } from '../types.ts'
 import { latestNumbered, listNumbers, numberedPath } from './numbered.ts'
-import { isAlive, thisProcess } from './process.ts'
 
 type LockFile = { run: string; process: ProcessIdentity; heartbeatAt: string; isReleased: boolean }
 

@@ -2,7 +2,7 @@
  * Numbered files: the one primitive for change. The state of something is its file with the greatest number; the next is
  * created exclusively, so of several writers that saw the same state only one goes on. Commits and locks are such files.
  */
-import type { Store } from '../types.ts'
+import type { ReadableStore } from '../types.ts'
 
 const digits = 8 // names sort as numbers do
 
@@ -12,7 +12,7 @@ export function numberedPath(folder: string, number: number): string {
 }
 
 /** The numbers in a folder, least first. */
-export async function listNumbers(store: Store, folder: string): Promise<number[]> {
+export async function listNumbers(store: ReadableStore, folder: string): Promise<number[]> {
   const { files } = await store.list(folder)
   return files
     .map(({ path }) => /\/(\d{8})\.json$/.exec(path)?.[1])
@@ -22,7 +22,10 @@ export async function listNumbers(store: Store, folder: string): Promise<number[
 }
 
 /** The file with the greatest number, or null where there is none. */
-export async function latestNumbered<T>(store: Store, folder: string): Promise<{ number: number; value: T } | null> {
+export async function latestNumbered<T>(
+  store: ReadableStore,
+  folder: string,
+): Promise<{ number: number; value: T } | null> {
   for (;;) {
     const number = (await listNumbers(store, folder)).at(-1)
     if (number === undefined) return null

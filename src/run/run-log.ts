@@ -1,9 +1,9 @@
 /** The event log of a run: one append-only segment for each attempt, below `_millrace/runs/<run>/events/`. */
 import { MillraceError } from '../errors.ts'
 import { type Event, foldRun, type RunEvent, type RunState } from '../events.ts'
+import { isAlive } from '../process.ts'
 import type { Store } from '../types.ts'
 import { lockHolder } from './lock.ts'
-import { isAlive } from './process.ts'
 
 const runsFolder = '_millrace/runs'
 

@@ -7,6 +7,11 @@ export function plannedText(task: string, partitions: readonly Planned[]): strin
   return [`task ${task}`, ...partitions.map(partitionText)].join('\n')
 }
 
+/** A state of which nothing can be said yet, and why. */
+export function laterText(state: string, why: string): string {
+  return `state ${state}\n  ${why}`
+}
+
 function partitionText(planned: Planned): string {
   if (planned.kind === 'unchanged')
     return `  ${planned.partition}: no new files (${count(planned.consumed)} consumed before); nothing to do`

@@ -1,11 +1,22 @@
 /** A run as text. */
 import { unreachable } from '../errors.ts'
-import type { PartitionState, RunEvent, RunState } from '../events.ts'
+import {
+  itemNameOf,
+  type MapState,
+  type PartitionState,
+  type RunEvent,
+  type RunState,
+  type TaskState,
+} from '../events.ts'
 import type { CommitCounts } from '../types.ts'
-import { bytes, count, duration, plural, table } from './text.ts'
+import { bytes, count, duration, oneLine, plural, table } from './text.ts'
 
-/** The line an event gives while the run goes on; null for events that say nothing new to a person. */
-export function eventLine(event: RunEvent): string | null {
+/**
+ * The line an event gives while the run goes on, with the Maps so far; null for events that say nothing new to a person.
+ * A task of a Map's item is named with the item.
+ */
+export function eventLine(event: RunEvent, maps: readonly MapState[] = []): string | null {
+  const subject = 'path' in event ? subjectOf(event, maps) : ''
   switch (event.type) {
     case 'run-started':
       return `run ${event.run}${event.attempt > 1 ? `, attempt ${event.attempt}` : ''}${event.dryRun ? ', dry run: nothing is written' : ''}`
@@ -16,22 +27,29 @@ export function eventLine(event: RunEvent): string | null {
         event.standingFiles === 0
           ? ''
           : `, with ${plural(event.standingFiles, 'standing file')} (${plural(event.standingRows, 'row')})`
-      return `${event.task}  ${event.partition}: ${plural(event.files, 'new file')}, ${plural(event.rows, 'row')}, ${bytes(event.bytes)}${standing}`
+      return `${subject}  ${event.partition}: ${plural(event.files, 'new file')}, ${plural(event.rows, 'row')}, ${bytes(event.bytes)}${standing}`
     }
     case 'published':
-      return `${event.task}  ${event.partition}: ${event.dryRun ? 'would publish' : 'published'} ${countsText(event.counts)} in ${plural(event.files, 'file')}`
+      return `${subject}  ${event.partition}: ${event.dryRun ? 'would publish' : 'published'} ${countsText(event.counts)} in ${plural(event.files, 'file')}`
     case 'unchanged':
-      return `${event.task}  ${event.partition}: no new files (${count(event.consumed)} consumed before); nothing changed`
+      return `${subject}  ${event.partition}: no new files (${count(event.consumed)} consumed before); nothing changed`
     case 'task-finished':
-      return `${event.task}  done in ${duration(event.seconds)}`
+      return `${subject}  done in ${duration(event.seconds)}`
     case 'task-failed':
-      return `${event.task}  failed`
+      return `${subject}  failed`
     case 'warning':
       return `warning: ${event.message}`
     case 'task-retried':
-      return `${event.task}  tries again in ${duration(event.delayMs / 1000)}: ${event.error}`
+      return `${subject}  tries again in ${duration(event.delayMs / 1000)}: ${event.error}`
+    case 'map-started':
+      return `${subject}  ${itemsText(event.items.length, event.maxConcurrency)}`
+    case 'item-finished':
+      return event.outcome === 'failed' ? `${subject}  failed: ${event.error}` : null
+    case 'state-caught':
+      return `${subject}  goes on with ${event.next}: ${event.error}`
     case 'alert-sent':
-      return event.error === null ? null : `warning: the alert was not sent by ${event.notifier}: ${event.error}`
+      if (event.error !== null) return `warning: the alert was not sent by ${event.notifier}: ${event.error}`
+      return event.notifier === 'log' && event.details !== undefined ? `alert: ${detailsText(event.details)}` : null
     case 'task-started':
     case 'checked':
     case 'state-exited':
@@ -40,6 +58,27 @@ export function eventLine(event: RunEvent): string | null {
     default:
       return unreachable(event)
   }
+}
+
+function itemsText(items: number, atOnce: number): string {
+  if (items === 0) return 'no items'
+  return `${plural(items, 'item')}${atOnce < items ? `, ${count(atOnce)} at a time` : ''}`
+}
+
+function detailsText(details: Record<string, string>): string {
+  return Object.entries(details)
+    .map(([name, value]) => `${name}=${oneLine(value)}`)
+    .join(' ')
+}
+
+function subjectOf(event: RunEvent & { path: string }, maps: readonly MapState[]): string {
+  const name = 'task' in event ? event.task : 'state' in event ? event.state : mapOf(maps, event.path)?.state
+  const item = itemNameOf(maps, event.path)
+  return [name, item === null ? undefined : oneLine(item)].filter((part) => part !== undefined).join(' ')
+}
+
+function mapOf(maps: readonly MapState[], item: string): MapState | undefined {
+  return maps.find(({ items }) => items.some(({ path }) => path === item))
 }
 
 function countsText(counts: CommitCounts): string {
@@ -69,8 +108,12 @@ export function runText(run: RunState): string {
   if (run.error !== null) parts.push(`error     ${run.error}`)
   for (const sentence of run.mended) parts.push(`mended    ${sentence}`)
   for (const warning of run.warnings) parts.push(`warning   ${warning}`)
+  for (const map of run.maps) parts.push('', ...mapText(run, map))
   for (const task of run.tasks) {
-    parts.push('', `task ${task.name}: ${task.status}${task.seconds === null ? '' : ` in ${duration(task.seconds)}`}`)
+    parts.push(
+      '',
+      `task ${taskName(task)}: ${task.status}${task.seconds === null ? '' : ` in ${duration(task.seconds)}`}`,
+    )
     if (task.error !== null) parts.push(`  ${task.error}`)
     if (task.partitions.length > 0) parts.push(indent(partitionsTable(task.partitions)))
     const checks = task.partitions.flatMap(({ partition, checks }) =>
@@ -80,6 +123,24 @@ export function runText(run: RunState): string {
   }
   if (Object.keys(run.metrics).length > 0) parts.push('', metricsLine(run.metrics))
   return parts.join('\n')
+}
+
+function taskName({ name, item }: Pick<TaskState, 'name' | 'item'>): string {
+  return item === null ? name : `${name} ${oneLine(item)}`
+}
+
+/** Its items, one a line, with the seconds their tasks took. */
+function mapText(run: RunState, { state, path, items }: MapState): string[] {
+  const done = items.filter(({ status }) => status === 'succeeded').length
+  const around = itemNameOf(run.maps, path)
+  const head = `map ${taskName({ name: state, item: around })}: ${done} of ${plural(items.length, 'item')} succeeded`
+  if (items.length === 0) return [head]
+  const rows = items.map((item) => {
+    const tasks = run.tasks.filter((task) => task.path.startsWith(`${item.path}/`))
+    const seconds = tasks.reduce((sum, task) => sum + (task.seconds ?? 0), 0)
+    return [item.name, item.status, seconds === 0 ? '' : seconds.toFixed(1), item.error ?? '']
+  })
+  return [head, indent(table(['item', 'status', 'seconds', 'error'], rows))]
 }
 
 function partitionsTable(partitions: PartitionState[]): string {

@@ -43,8 +43,14 @@ export function table(head: readonly string[], rows: readonly (readonly unknown[
   return [line(head), line(widths.map((width) => '─'.repeat(width))), ...cells.map(line)].join('\n')
 }
 
-/** Control characters in data must not reach the terminal. */
-function oneLine(cell: unknown): string {
+/** Text in at most `width` columns; what is cut off is shown by an ellipsis. */
+export function cutTo(text: string, width: number): string {
+  const letters = [...text]
+  return letters.length <= width ? text : `${letters.slice(0, Math.max(0, width - 1)).join('')}…`
+}
+
+/** A value in one line. Control characters in data must not reach the terminal. */
+export function oneLine(cell: unknown): string {
   if (cell === null || cell === undefined) return ''
   if (typeof cell === 'number') return count(cell)
   const text = typeof cell === 'string' ? cell : JSON.stringify(cell)

@@ -1,6 +1,6 @@
 /** The functions of the state machine: on AWS Lambdas, here called in place. */
-import type { CallContext, CallOptions, Json } from 'millrace'
-import { type CarsTable, tableNamed } from './tables.ts'
+import type { CallOptions, Json } from 'millrace'
+import type { CarsTable } from './tables.ts'
 
 type Failure = { TableName: string; JobName: string; JobRunState: string; ErrorMessage: string }
 

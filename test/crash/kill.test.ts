@@ -7,7 +7,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest'
-import { isAlive } from '../../src/run/process.ts'
+import { isAlive } from '../../src/process.ts'
 import { millrace } from '../cli.ts'
 import { seededRandom, testSeed } from '../random.ts'
 import {

@@ -9,7 +9,7 @@ const project = path.resolve(import.meta.dirname, '../..')
 
 /** `// ✗ code text`: the line is an error of this code whose message has the text. */
 const fixture = `
-import { codecs, consolidate, datedFolder, dayPartitions, defineConfig, definePipeline, every, newest, yesterday, z } from 'millrace'
+import { call, choice, codecs, consolidate, datedFolder, dayPartitions, defineConfig, definePipeline, every, map, newest, pass, yesterday, z } from 'millrace'
 
 const shape = { partitionDate: z.iso.date(), files: z.int().default(10), codec: z.enum(codecs).default('snappy'), note: z.string().optional() }
 const columns = { id: 'bigint' }
@@ -30,6 +30,31 @@ export const right = definePipeline({
       keep: newest({ key: 'id', by: [] }),
       to: dayPartitions('consolidated/x', { files, codec }),
     }),
+  ],
+})
+
+export const rightSteps = definePipeline({
+  name: 'right-steps',
+  description: 'compiles',
+  params: shape,
+  metrics: [],
+  load: async ({ note }, { env, read }) => ({ env, tables: JSON.parse(await read(note ?? 'x.json')) as string[] }),
+  tasks: ({ files }, { env, tables }) => [
+    call('list', { functionName: env, run: async (_, { params }) => ({ tables, files, given: params.note ?? null }) }),
+    map('Map', { items: '$.tables', steps: [pass('Pass')] }),
+  ],
+})
+
+export const wrongSteps = definePipeline({
+  name: 'wrong-steps',
+  description: '',
+  params: shape,
+  metrics: [],
+  load: async () => ({ tables: ['a'] }),
+  tasks: (_, loaded) => [
+    call('list', { functionName: loaded.table, run: async () => null }), // ✗ TS2551 Did you mean 'tables'?
+    choice('Which', { choices: [{ when: { Variable: '$', NumericEqual: 1 }, steps: [] }] }), // ✗ TS2561 NumericEquals
+    pass('Pass', { retries: [] }), // ✗ TS2353 retries
   ],
 })
 
@@ -124,7 +149,7 @@ it('a wrong parameter name or type in a pipeline is a compile error', () => {
     const match = /\/\/ ✗ (TS\d+) (.*)$/.exec(text)
     return match === null ? [] : [{ line: index + 1, code: match[1], text: expect.stringContaining(match[2] ?? '') }]
   })
-  expect(marked).toHaveLength(11)
+  expect(marked).toHaveLength(14)
   expect(errors, stdout).toEqual(marked)
   expect(status).not.toBe(0)
 })

@@ -1,55 +1,82 @@
 /** `millrace plan` and `millrace asl`. */
-
+import type { Pipeline } from '../../define/pipeline.ts'
+import type { Step } from '../../define/steps.ts'
 import { compileStateMachine } from '../../plan/state-machine.ts'
-import { planTask } from '../../run/data-task.ts'
-import { chosenTasks, resolveParams } from '../../run/run.ts'
-import { plannedText } from '../../show/plan.ts'
-import type { Planned } from '../../types.ts'
-import { type Command, engineFlags, environmentName, findPipeline, openStore, resources } from '../context.ts'
+import { checkStateMachine } from '../../run/asl/check.ts'
+import { loadSteps } from '../../run/load-steps.ts'
+import { type PlannedStep, planSteps } from '../../run/plan-steps.ts'
+import { resolveParams } from '../../run/run.ts'
+import { laterText, plannedText } from '../../show/plan.ts'
+import type { Json } from '../../types.ts'
+import {
+  type Command,
+  type CommandContext,
+  engineFlags,
+  environmentName,
+  findPipeline,
+  openStore,
+  resources,
+} from '../context.ts'
+import { definitionReader } from '../definition-reader.ts'
 import { givenParams } from './run.ts'
-
-type PlannedTask = { task: string; partitions: Planned[] }
 
 export const planCommand: Command = {
   name: 'plan',
   usage: 'plan <pipeline> [--parameter value …]',
   summary: 'says what a run would do now; does nothing',
   takesParams: true,
-  flags: [...engineFlags, { name: 'only', value: 'TASK', text: 'plans this task alone' }],
+  flags: [...engineFlags, { name: 'only', value: 'TASK', text: 'plans this task or state alone, with what it needs' }],
   run: async (context) => {
     const { environment, config, flags, data } = context
-    const pipeline = await findPipeline(context.positionals[0], config, environment)
     const store = await openStore(context, true)
-    const params = resolveParams(pipeline, givenParams(context, pipeline), environment.now())
-    const tasks: PlannedTask[] = []
-    for (const task of chosenTasks(pipeline, params, flags.get('only') ?? null)) {
-      const partitions = await planTask(task, {
-        store,
-        external: config.tables ?? {},
-        pipeline: pipeline.name,
-        path: task.name,
-        dryRun: true,
-        ...resources(context),
-        signal: environment.signal,
-        write: async (event) => {
-          if (event.type === 'warning') environment.stderr.write(`warning: ${event.message}\n`)
-        },
-        onProgress: () => {},
-      })
-      tasks.push({ task: task.name, partitions })
-    }
-    data({ pipeline: pipeline.name, params, tasks: tasks.map(taskJson) }, () =>
-      tasks.map(({ task, partitions }) => plannedText(task, partitions)).join('\n\n'),
+    const { pipeline, params, steps } = await definitionOf(context, flags.get('only') ?? null)
+    const planned = await planSteps({
+      store,
+      external: config.tables ?? {},
+      pipeline,
+      run: 'plan',
+      env: environmentName(context),
+      params,
+      steps,
+      notifiers: [],
+      dryRun: true,
+      ...resources(context),
+      signal: environment.signal,
+      now: environment.now(),
+      write: async (event) => {
+        if (event.type === 'warning') environment.stderr.write(`warning: ${event.message}\n`)
+      },
+    })
+    data({ pipeline: pipeline.name, params, tasks: planned.map(plannedJson) }, () =>
+      planned.map(plannedStepText).join('\n\n'),
     )
     return 0
   },
 }
 
-function taskJson({ task, partitions }: PlannedTask): unknown {
+type Definition = { pipeline: Pipeline; params: Record<string, Json>; steps: Step[] }
+
+async function definitionOf(context: CommandContext, only: string | null): Promise<Definition> {
+  const { environment, config, positionals } = context
+  const pipeline = await findPipeline(positionals[0], config, environment)
+  const params = resolveParams(pipeline, givenParams(context, pipeline), environment.now())
+  const read = definitionReader(environment.folder)
+  return { pipeline, params, steps: await loadSteps(pipeline, params, { env: environmentName(context), read, only }) }
+}
+
+function plannedStepText(planned: PlannedStep): string {
+  if (planned.kind === 'later') return laterText(planned.state, planned.why)
+  return plannedText(planned.item === null ? planned.task : `${planned.task} ${planned.item}`, planned.partitions)
+}
+
+function plannedJson(planned: PlannedStep): unknown {
+  if (planned.kind === 'later') return { state: planned.state, later: planned.why }
+  const { task, item, partitions } = planned
   return {
     task,
-    plans: partitions.flatMap((planned) => (planned.kind === 'plan' ? [planned.plan] : [])),
-    unchanged: partitions.flatMap((planned) => (planned.kind === 'unchanged' ? [planned.partition] : [])),
+    ...(item === null ? {} : { item }),
+    plans: partitions.flatMap((partition) => (partition.kind === 'plan' ? [partition.plan] : [])),
+    unchanged: partitions.flatMap((partition) => (partition.kind === 'unchanged' ? [partition.partition] : [])),
   }
 }
 
@@ -60,10 +87,10 @@ export const aslCommand: Command = {
   takesParams: true,
   flags: [],
   run: async (context) => {
-    const { environment, config } = context
-    const pipeline = await findPipeline(context.positionals[0], config, environment)
-    const params = resolveParams(pipeline, givenParams(context, pipeline), environment.now())
-    const definition = compileStateMachine(pipeline, chosenTasks(pipeline, params, null), environmentName(context))
+    const { environment } = context
+    const { pipeline, steps } = await definitionOf(context, null)
+    const definition = compileStateMachine(pipeline, steps, environmentName(context))
+    checkStateMachine(definition)
     environment.stdout.write(`${JSON.stringify(definition, null, context.isJson ? undefined : 2)}\n`)
     return 0
   },

@@ -20,6 +20,7 @@ import {
   resources,
   waitMs,
 } from '../context.ts'
+import { definitionReader } from '../definition-reader.ts'
 
 export const runCommand: Command = {
   name: 'run',
@@ -28,7 +29,7 @@ export const runCommand: Command = {
   takesParams: true,
   flags: [
     ...engineFlags,
-    { name: 'only', value: 'TASK', text: 'runs this task alone' },
+    { name: 'only', value: 'TASK', text: 'runs this task or state alone, with what it needs' },
     { name: 'dry-run', value: null, text: 'does everything but write' },
   ],
   run: async (context) => {
@@ -46,7 +47,9 @@ export const retryCommand: Command = {
     const store = await openStore(context, true)
     const state = await runToRetry(store, context.positionals[0])
     const pipeline = await findPipeline(state.pipeline, context.config, context.environment)
-    return await withOptions(context, pipeline, state, (options) => retryRun(options, state.run))
+    return await withOptions(context, pipeline, state, (options) =>
+      retryRun(options, state.run, givenParams(context, pipeline)),
+    )
   },
 }
 
@@ -82,6 +85,7 @@ async function withOptions(
     : createDisplay({
         isTerminal: stderr.isTTY === true,
         hasColor: stderr.isTTY === true && !variables.NO_COLOR,
+        columns: () => stderr.columns,
         write: (text) => stderr.write(text),
       })
   const plans: Plan[] = []
@@ -99,6 +103,7 @@ async function withOptions(
     version: environment.version,
     signal: environment.signal,
     now: environment.now(),
+    read: definitionReader(environment.folder),
     onPlan: (plan) => plans.push(plan),
     onEvent: display.event,
     onProgress: display.progress,

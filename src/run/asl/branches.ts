@@ -16,9 +16,9 @@ export function runParallel(
   work: Work,
 ): Promise<Json[]> {
   const { Branches: branches } = visit.state
-  return runGroup(scope.signal, branches.length, branches.length, (index, signal) => {
+  return runGroup(scope, branches.length, branches.length, (index, within) => {
     const prefix = `${pathOfAttempt(visit.path, work.attempt)}<${index}>/`
-    return work.runGraph(run, { ...scope, graph: branches[index] as StateGraph, prefix, signal }, work.input)
+    return work.runGraph(run, { ...within, graph: branches[index] as StateGraph, prefix }, work.input)
   })
 }
 
@@ -30,11 +30,15 @@ export function runMap(run: Run, scope: Scope, visit: Visit & { state: MapState 
   const { state } = visit
   const items = itemsOf(state, { input: work.input, context: contextOf(run, scope, visit, work.attempt) })
   const limit = state.MaxConcurrency === undefined || state.MaxConcurrency === 0 ? items.length : state.MaxConcurrency
-  return runGroup(scope.signal, items.length, limit, (index, signal) => {
+  run.on({ kind: 'map-started', path: pathOfAttempt(visit.path, work.attempt), name: visit.name, items, limit })
+  return runGroup(scope, items.length, limit, (index, within) => {
     const item = { Index: index, Value: items[index] as Json }
-    return runIteration(run, { ...scope, signal, item }, visit, work)
+    return runIteration(run, { ...within, item }, visit, work)
   })
 }
+
+/** Where an iteration runs. */
+type ItemScope = Scope & { item: { Index: number; Value: Json } }
 
 function itemsOf(state: MapState, roots: { input: Json; context: Json }): Json[] {
   const path = state.ItemsPath ?? '$'
@@ -43,12 +47,7 @@ function itemsOf(state: MapState, roots: { input: Json; context: Json }): Json[]
   return items
 }
 
-async function runIteration(
-  run: Run,
-  outer: Required<Scope>,
-  visit: Visit & { state: MapState },
-  work: Work,
-): Promise<Json> {
+async function runIteration(run: Run, outer: ItemScope, visit: Visit & { state: MapState }, work: Work): Promise<Json> {
   const { state } = visit
   const index = outer.item.Index
   const path = `${pathOfAttempt(visit.path, work.attempt)}[${index}]`
@@ -70,7 +69,7 @@ async function runIteration(
 }
 
 /** Each iteration's input; `$` of the selector is the Map's input after InputPath. */
-function selectItem(run: Run, scope: Required<Scope>, visit: Visit & { state: MapState }, work: Work): Json {
+function selectItem(run: Run, scope: ItemScope, visit: Visit & { state: MapState }, work: Work): Json {
   const selector = visit.state.ItemSelector ?? visit.state.Parameters
   if (selector === undefined) return scope.item.Value
   const roots = { input: work.input, context: contextOf(run, scope, visit, work.attempt) }
@@ -86,32 +85,36 @@ const siblingFailed = new Error('a sibling failed')
 
 /**
  * `count` pieces of work, started in order, `limit` at a time. When one fails the others are aborted and none is started;
- * it is thrown when all have ended, so that nothing goes on behind the state's back.
+ * it is thrown when all have ended, so that nothing goes on behind the state's back. Each has a progress of its own; what
+ * follows them is fresh when one of them is.
  */
 async function runGroup(
-  parent: AbortSignal,
+  scope: Scope,
   count: number,
   limit: number,
-  runOne: (index: number, signal: AbortSignal) => Promise<Json>,
+  runOne: (index: number, scope: Scope) => Promise<Json>,
 ): Promise<Json[]> {
-  const { controller, unlink } = linkedController(parent)
+  const { controller, unlink } = linkedController(scope.signal)
   const { signal } = controller
+  const { isFresh } = scope.progress
   const outputs: Json[] = Array.from({ length: count }, () => null)
   let failed: { thrown: unknown } | undefined
   let started = 0
   const worker = async (): Promise<void> => {
     while (started < count && !signal.aborted) {
       const index = started++
+      const progress = { isFresh }
       try {
-        outputs[index] = await runOne(index, signal)
+        outputs[index] = await runOne(index, { ...scope, signal, progress })
       } catch (thrown) {
         failed ??= { thrown }
         controller.abort(siblingFailed)
       }
+      if (progress.isFresh) scope.progress.isFresh = true
     }
   }
   await Promise.all(Array.from({ length: Math.min(limit, count) }, worker)).finally(unlink)
   if (failed !== undefined) throw failed.thrown
-  parent.throwIfAborted()
+  scope.signal.throwIfAborted()
   return outputs
 }

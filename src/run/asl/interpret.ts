@@ -13,7 +13,7 @@ import { carried, placeResult } from './payload.ts'
 import { performState } from './perform.ts'
 import { catcherFor, retryCounter } from './retry.ts'
 import { type Exit, linkedController, pathName, type Run, type Scope, type Visit } from './run.ts'
-import type { Catcher, InterpretOptions, Retrier, State, StateMachine } from './types.ts'
+import type { Catcher, InterpretOptions, RecordedExit, Retrier, State, StateMachine } from './types.ts'
 
 /**
  * Runs the machine to its end and gives its output. Throws `AslError` before anything runs, `ExecutionFailed`, or the
@@ -34,7 +34,8 @@ export async function interpret(definition: StateMachine, options: InterpretOpti
         () => undefined, // the machine ended first
       )
     }
-    return await runGraph(run, { graph: machine, prefix: '', signal: controller.signal }, input)
+    const scope = { graph: machine, prefix: '', signal: controller.signal, progress: { isFresh: false } }
+    return await runGraph(run, scope, input)
   } catch (thrown) {
     options.signal?.throwIfAborted()
     const { failure, path } = failureOf(controller.signal.aborted ? controller.signal.reason : thrown, '')
@@ -86,11 +87,12 @@ async function runGraph(run: Run, scope: Scope, input: Json): Promise<Json> {
 
 async function visitState(run: Run, scope: Scope, visit: Visit, input: Json): Promise<Exit> {
   const { name, path } = visit
-  const recorded = visit.state.Type === 'Task' ? run.recorded?.(path) : undefined
+  const recorded = recordedExit(run, scope, visit)
   if (recorded !== undefined) {
     run.on({ kind: 'state-reused', path, name, ...recorded })
     return recorded
   }
+  if (visit.state.Type === 'Task') scope.progress.isFresh = true
   run.on({ kind: 'state-entered', path, name, type: visit.state.Type, input })
   let exit: Exit
   try {
@@ -104,6 +106,14 @@ async function visitState(run: Run, scope: Scope, visit: Visit, input: Json): Pr
   }
   run.on({ kind: 'state-exited', path, name, ...exit })
   return exit
+}
+
+/** A definition may have changed meanwhile: an exit to a state that is gone is none. */
+function recordedExit(run: Run, scope: Scope, visit: Visit): RecordedExit | undefined {
+  if (visit.state.Type !== 'Task' || scope.progress.isFresh) return undefined
+  const recorded = run.recorded?.(visit.path)
+  const isOpen = recorded?.next === undefined || Object.hasOwn(scope.graph.States, recorded.next)
+  return isOpen ? recorded : undefined
 }
 
 /** Tries until the state succeeds, or its retriers give up and a catcher or nobody takes the error. */

@@ -46,7 +46,8 @@ async function resultOf(run: Run, scope: Scope, visit: Working, work: Work, root
   const parameters = carried('the input', templated(state.Parameters, roots, run))
   if (state.Type === 'Parallel') return runParallel(run, scope, { ...visit, state }, { ...work, input: parameters })
   if (state.Type === 'Pass') return state.Result === undefined ? parameters : state.Result
-  const call = { resource: state.Resource, parameters, path: visit.path, attempt: work.attempt, signal: scope.signal }
+  const { name, path } = visit
+  const call = { resource: state.Resource, parameters, state: name, path, attempt: work.attempt, signal: scope.signal }
   return carried('the result', await runTask(run, call, state.TimeoutSeconds))
 }
 

@@ -12,8 +12,17 @@ export type Run = Pick<InterpretOptions, 'invoke' | 'on' | 'recorded'> & {
   stateMachine: Context['StateMachine']
 }
 
-/** Where states run: the machine, a branch or an iteration. `prefix` begins the paths of its visits. */
-export type Scope = { graph: StateGraph; prefix: string; signal: AbortSignal; item?: { Index: number; Value: Json } }
+/**
+ * Where states run: the machine, a branch or an iteration. `prefix` begins the paths of its visits. `progress` turns fresh
+ * with the first Task that is really run: recorded exits say nothing about what comes after it.
+ */
+export type Scope = {
+  graph: StateGraph
+  prefix: string
+  signal: AbortSignal
+  item?: { Index: number; Value: Json }
+  progress: { isFresh: boolean }
+}
 
 /** One visit of a state. */
 export type Visit = { name: string; state: State; path: string; enteredTime: string }

@@ -3,7 +3,10 @@
  * `checkStateMachine` is the only way from `unknown` to `StateMachine`: what it lets through has the meaning it has in
  * AWS Step Functions, anything else is refused there.
  */
+import type { Condition } from '../../define/condition.ts'
 import type { Json } from '../../types.ts'
+
+export type { Comparison, ComparisonOperator, Condition } from '../../define/condition.ts'
 
 /** A whole definition. States Language, "Structure of a State Machine". `TimeoutSeconds` is for the whole execution. */
 export type StateMachine = StateGraph & {
@@ -66,14 +69,7 @@ export type PassState = Paths & Transition & Placed & { Type: 'Pass'; Result?: J
 
 export type ChoiceState = Paths & { Type: 'Choice'; Choices: ChoiceRule[]; Default?: string }
 export type ChoiceRule = Condition & { Next: string; Comment?: string }
-/** One of `And`, `Or`, `Not`, or `Variable` with one comparison operator beside it. */
-export type Condition = {
-  And?: Condition[]
-  Or?: Condition[]
-  Not?: Condition
-  Variable?: string
-} & { [Operator in ComparisonOperator]?: Json }
-
+/** Every `ComparisonOperator`. */
 export const comparisonOperators = [
   ...['StringEquals', 'StringLessThan', 'StringGreaterThan', 'StringLessThanEquals', 'StringGreaterThanEquals'],
   ...['NumericEquals', 'NumericLessThan', 'NumericGreaterThan', 'NumericLessThanEquals', 'NumericGreaterThanEquals'],
@@ -81,14 +77,6 @@ export const comparisonOperators = [
   ...['TimestampLessThanEquals', 'TimestampGreaterThanEquals', 'BooleanEquals', 'StringMatches'],
   ...['IsNull', 'IsPresent', 'IsNumeric', 'IsString', 'IsBoolean', 'IsTimestamp'],
 ].flatMap((name) => (name.startsWith('Is') || name === 'StringMatches' ? [name] : [name, `${name}Path`]))
-/** `StringEquals`, `StringEqualsPath`, … `IsTimestamp`: the members of `comparisonOperators`. */
-export type ComparisonOperator =
-  | `${'String' | 'Numeric' | 'Timestamp'}${Comparison}${'' | 'Path'}`
-  | `BooleanEquals${'' | 'Path'}`
-  | 'StringMatches'
-  | `Is${'Null' | 'Present' | 'Numeric' | 'String' | 'Boolean' | 'Timestamp'}`
-export type Comparison = 'Equals' | 'LessThan' | 'GreaterThan' | 'LessThanEquals' | 'GreaterThanEquals'
-
 /** Exactly one of the four ways to say how long. */
 export type WaitState = Paths &
   Transition & { Type: 'Wait'; Seconds?: number; SecondsPath?: string; Timestamp?: string; TimestampPath?: string }
@@ -130,7 +118,15 @@ export type Context = {
 }
 
 /** One go at a Task. `attempt` is 1 for the first. `signal` fires on timeout, a failed sibling or a cancelled run. */
-export type Invocation = { resource: string; parameters: Json; path: string; attempt: number; signal: AbortSignal }
+export type Invocation = {
+  resource: string
+  parameters: Json
+  /** The name of the state. */
+  state: string
+  path: string
+  attempt: number
+  signal: AbortSignal
+}
 
 /** Time, given in so that tests need not wait. `sleep` rejects with the signal's reason when it fires. */
 export type Clock = { now(): number; sleep(ms: number, signal: AbortSignal): Promise<void> }
@@ -163,6 +159,8 @@ export type StateEvent =
   | { kind: 'state-failed'; path: string; name: string; error: string; cause: string }
   /** Stopped from outside: a sibling failed, the machine timed out, the run was cancelled. */
   | { kind: 'state-aborted'; path: string; name: string }
+  /** One attempt at a Map begins: `path` as in its iterations, `Map` or `Map~2`; `limit` iterations at a time. */
+  | { kind: 'map-started'; path: string; name: string; items: Json[]; limit: number }
   /** `path` is the Map's with the index: `Map[3]`. */
   | { kind: 'map-iteration-started'; path: string; index: number }
   | { kind: 'map-iteration-finished'; path: string; index: number; output: Json }
@@ -181,7 +179,10 @@ export type InterpretOptions = {
    */
   invoke(call: Invocation): Promise<Json | undefined>
   on(event: StateEvent): void
-  /** For going on where an earlier run failed: a Task visit with a recorded exit is not run again. */
+  /**
+   * For going on where an earlier run failed: a Task visit with a recorded exit is not run again, as long as nothing
+   * before it was. Iterations and branches do not come before each other, only before what follows their state.
+   */
   recorded?(path: string): RecordedExit | undefined
   clock?: Clock
   /** In [0, 1). For jitter and States.MathRandom. */

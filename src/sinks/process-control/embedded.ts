@@ -65,8 +65,11 @@ async function make(folder: string, where: string): Promise<void> {
   // PGlite lets everyone write its files; as any PostgreSQL's, the folder is one user's.
   fs.mkdirSync(draft, { mode: 0o700 })
   try {
-    if (!unpackTemplate(draft)) await (await start(draft, making)).close()
-    await syncFiles(draft, 0)
+    // A thousand small files take seconds to be made durable; what of them a power cut takes is made again, for no row is in it.
+    if (!unpackTemplate(draft)) {
+      await (await start(draft, making)).close()
+      await syncFiles(draft, 0)
+    }
     fs.renameSync(draft, where)
     await sync(folder)
   } catch (error) {

@@ -4,12 +4,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
-import { hostname } from 'node:os'
 import * as path from 'node:path'
 import { MillraceError, systemCode } from '../../errors.ts'
+import type { ProcessIdentity } from '../../events.ts'
+import { isAlive, thisProcess } from '../../process.ts'
 
-/** `started` tells a process from a later one that was given its number. */
-type Holder = { pid: number; host: string; started: string; isReleased: boolean }
+type Holder = ProcessIdentity & { isReleased: boolean }
 
 const lookAgainMs = 50
 const waitMs = 60_000 // a first start takes 5 s, a busy machine makes it several times that
@@ -61,7 +61,8 @@ function latestOf(folder: string): Latest | null {
 
 function isFree({ holder, writtenMs }: Latest): boolean {
   if (holder.isReleased) return true
-  return holder.host === hostname() ? !isAlive(holder) : Date.now() - writtenMs > foreignMs
+  const alive = isAlive(holder)
+  return alive === undefined ? Date.now() - writtenMs > foreignMs : !alive
 }
 
 /** A draft and a hard link: the file appears with all of its content, or not at all. */
@@ -100,28 +101,7 @@ function release(folder: string, number: number): void {
 
 function writeDraft(folder: string, isReleased: boolean): string {
   const draft = path.join(folder, `lock-draft-${process.pid}.${randomBytes(6).toString('hex')}`)
-  const holder: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid), isReleased }
+  const holder: Holder = { ...thisProcess(), isReleased }
   fs.writeFileSync(draft, `${JSON.stringify(holder)}\n`, { flag: 'wx' })
   return draft
-}
-
-function isAlive({ pid, started }: Holder): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if (systemCode(error) === 'ESRCH') return false
-  }
-  const now = startOf(pid)
-  return now === '' || started === '' || now === started
-}
-
-/** Start of a process in clock ticks since boot (proc(5), field 22 of stat); empty where there is no /proc. */
-function startOf(pid: number): string {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '')
-  } catch {
-    return ''
-  }
 }

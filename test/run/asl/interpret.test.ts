@@ -220,6 +220,46 @@ test('going on after a failure: recorded tasks are not run again, also within a 
   expect(pathsOf(second.events, 'state-reused')).toEqual(expect.arrayContaining(['Load', 'Map[1]/Do']))
 })
 
+test('what comes after a task that was run again is run again; iterations and branches beside it are not', async () => {
+  const graph = (...names: string[]): object => ({
+    StartAt: names[0],
+    States: Object.fromEntries(
+      names.map((name, index) => [name, task(name, names[index + 1] === undefined ? end : { Next: names[index + 1] })]),
+    ),
+  })
+  const definition = {
+    StartAt: 'Load',
+    States: {
+      Load: task('load', { Next: 'Map' }),
+      Map: { Type: 'Map', ItemProcessor: graph('A', 'B'), MaxConcurrency: 1, Next: 'Both' },
+      Both: { Type: 'Parallel', Branches: [graph('C'), graph('D')], Next: 'Last' },
+      Last: task('last', end),
+    },
+  }
+  const work = (call: Invocation): Json => (call.state === 'Load' ? [0, 1, 2] : 'new')
+  const calls = async (unrecorded: string[]): Promise<string[]> => {
+    const recorded = (path: string) =>
+      unrecorded.includes(path) ? undefined : { output: path === 'Load' ? [0, 1, 2] : 'old', ...nextOf(path) }
+    const nextOf = (path: string): { next?: string } =>
+      path === 'Load' ? { next: 'Map' } : path.endsWith('/A') ? { next: 'B' } : {}
+    return (await execute(definition, {}, work, { recorded })).calls.map((call) => call.path)
+  }
+  const after = ['Both<0>/C', 'Both<1>/D', 'Last']
+  expect(await calls([])).toEqual([])
+  expect(await calls(['Last'])).toEqual(['Last'])
+  expect(await calls(['Both<1>/D'])).toEqual(['Both<1>/D', 'Last'])
+  expect(await calls(['Map[1]/A'])).toEqual(['Map[1]/A', 'Map[1]/B', ...after])
+  const items = [0, 1, 2].flatMap((index) => [`Map[${index}]/A`, `Map[${index}]/B`])
+  expect(await calls(['Load'])).toEqual(['Load', ...items, ...after])
+})
+
+test('a recorded exit to a state that is gone is none', async () => {
+  const run = await execute(one('A', task('a', end)), {}, () => 'new', {
+    recorded: () => ({ output: 1, next: 'Gone' }),
+  })
+  expect([run.output, run.calls.length]).toEqual(['new', 1])
+})
+
 test('a recorded exit through a catcher is gone again', async () => {
   const definition = {
     StartAt: 'Load',
@@ -260,6 +300,7 @@ test('events of a run, in order', async () => {
     { kind: 'state-caught', path: 'Load', name: 'Load', error: 'E', cause: 'why', next: 'Map' },
     { kind: 'state-exited', path: 'Load', name: 'Load', output: { Error: 'E', Cause: 'why' }, next: 'Map' },
     { kind: 'state-entered', path: 'Map', name: 'Map', type: 'Map', input: { Error: 'E', Cause: 'why' } },
+    { kind: 'map-started', path: 'Map', name: 'Map', items: [5], limit: 1 },
     { kind: 'map-iteration-started', path: 'Map[0]', index: 0 },
     { kind: 'state-entered', path: 'Map[0]/Item', name: 'Item', type: 'Pass', input: 5 },
     { kind: 'state-exited', path: 'Map[0]/Item', name: 'Item', output: 5 },

@@ -1,8 +1,8 @@
 /** Tells whether a process that wrote something is still alive. */
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { systemCode } from '../errors.ts'
-import type { ProcessIdentity } from '../events.ts'
+import { systemCode } from './errors.ts'
+import type { ProcessIdentity } from './events.ts'
 
 /** This process. */
 export function thisProcess(): ProcessIdentity {

@@ -1,0 +1,30 @@
+/** What a call is given to work with. Types only; the runner makes it. */
+import type { Json, ReadableStore } from '../types.ts'
+
+/** How a run that did not succeed ended. */
+export type RunEnd = { status: 'failed' | 'cancelled'; error: string | null }
+
+export type CallContext = {
+  pipeline: string
+  run: string
+  env: string
+  params: Record<string, Json>
+  /** Nothing may be written then. */
+  dryRun: boolean
+  /** Fires on a timeout, a failed sibling or a cancelled run; the call must end soon after. */
+  signal: AbortSignal
+  store: ReadableStore
+  /** The absolute path of `<root>/_millrace/<name>`, for what a call keeps on local disk. It may be missing. */
+  folder: (name: string) => string
+  /** The other runs of this pipeline on this root that are surely over, whatever they left unsaid; the last one first. */
+  deadRuns: () => Promise<string[]>
+  /** Sends an alert with details through every notifier, and into the log. Not in a dry run. */
+  notify: (details: Record<string, string>) => Promise<void>
+  /** Something a person should know; the run then ends as `succeeded with warnings`. */
+  warn: (message: string) => Promise<void>
+  /**
+   * True when the data task of this name, bound to the input, would do something now. Also when planning it fails: the
+   * task itself will then fail with that error.
+   */
+  hasWork: (task: string, input: Json) => Promise<boolean>
+}

@@ -1,0 +1,96 @@
+/** Makes what a call or a crawler is given. */
+import type { CallContext } from '../define/call-context.ts'
+import { bindTask } from '../define/steps.ts'
+import { allSteps } from '../define/walk-steps.ts'
+import { didYouMean, hasCode, MillraceError } from '../errors.ts'
+import type { Event } from '../events.ts'
+import type { Json } from '../types.ts'
+import { sendAlert } from './alert.ts'
+import type { Attempt } from './attempt.ts'
+import { planTask } from './data-task.ts'
+import { readRuns } from './run-log.ts'
+
+/** What of an attempt, or of planning, a call can reach. */
+export type CallBase = Pick<
+  Attempt,
+  | 'store'
+  | 'external'
+  | 'pipeline'
+  | 'run'
+  | 'env'
+  | 'params'
+  | 'dryRun'
+  | 'steps'
+  | 'notifiers'
+  | 'memoryBytes'
+  | 'threads'
+> & { write: (event: Event) => Promise<unknown> }
+
+/** The visit that calls. */
+export type Caller = { task: string; path: string; signal: AbortSignal }
+
+/** The context of one call. */
+export function callContext(base: CallBase, { task, path, signal }: Caller): CallContext {
+  const { store, pipeline, run, env, params, dryRun, write } = base
+  return {
+    pipeline: pipeline.name,
+    run,
+    env,
+    params,
+    dryRun,
+    signal,
+    store,
+    folder: (name) => ownFolder(base, name),
+    deadRuns: () => deadRuns(base),
+    notify: async (details) => {
+      const messages = Object.entries(details).map(([name, value]) => `${name}: ${value}`)
+      await write({ type: 'alert-sent', notifier: 'log', error: null, details })
+      if (dryRun) return
+      await sendAlert(base.notifiers, write, { pipeline: pipeline.name, run, status: 'running', messages, details })
+    },
+    warn: async (message) => void (await write({ type: 'warning', task, path, message })),
+    hasWork: (name, input) => hasWork(base, name, input, signal),
+  }
+}
+
+const ownFolders = ['commits', 'staging', 'runs', 'locks', 'drafts']
+
+function ownFolder({ store }: CallBase, name: string): string {
+  if (/^[a-z][a-z0-9-]*$/.test(name) && !ownFolders.includes(name)) return store.locate(`_millrace/${name}`)
+  throw new MillraceError(
+    'usage',
+    `folder ${JSON.stringify(name)} is refused: expected lower-case letters, digits and "-", and none of ${ownFolders.join(', ')}`,
+  )
+}
+
+/** Whoever holds the lock knows that no other run goes on; a dry run holds none. */
+async function deadRuns({ store, pipeline, run, dryRun }: CallBase): Promise<string[]> {
+  const others = (await readRuns(store)).filter((other) => other.pipeline === pipeline.name && other.run !== run)
+  return others.filter(({ status }) => !dryRun || status !== 'running').map((other) => other.run)
+}
+
+async function hasWork(base: CallBase, name: string, input: Json, signal: AbortSignal): Promise<boolean> {
+  const names = allSteps(base.steps).flatMap(({ step }) => (step.kind === 'data' ? [step] : []))
+  const step = names.find((candidate) => candidate.name === name)
+  if (step === undefined) {
+    const known = names.map((candidate) => candidate.name)
+    throw new MillraceError(
+      'usage',
+      `hasWork(${JSON.stringify(name)})  is no data task of ${base.pipeline.name} (${known.join(', ')})${didYouMean(name, known)}`,
+    )
+  }
+  try {
+    const context = {
+      ...base,
+      pipeline: base.pipeline.name,
+      path: name,
+      signal,
+      write: async () => {}, // the task itself will say it
+      onProgress: () => {},
+    }
+    return (await planTask(bindTask(step, input), context)).some(({ kind }) => kind === 'plan')
+  } catch (error) {
+    if (signal.aborted || hasCode(error, 'cancelled')) throw error
+    return true
+  }
+}
