@@ -1,8 +1,8 @@
 /** What a call is given to work with. Types only; the runner makes it. */
 import type { Json, ReadableStore } from '../types.ts'
 
-/** How a run that did not succeed ended. */
-export type RunEnd = { status: 'failed' | 'cancelled'; error: string | null }
+/** How a run ended. */
+export type RunEnd = { status: 'succeeded' | 'failed' | 'cancelled'; error: string | null }
 
 export type CallContext = {
   pipeline: string

@@ -142,7 +142,7 @@ export function changeDatasets(path: string, options: Partial<Omit<ChangeDataset
 }
 
 /** The landed changes of a table as the source of another task, in the order that DMS wrote them. */
-export function landedChanges({ path }: ChangeDatasets, table: string): ChangeSource {
+export function landedChanges({ path }: Pick<ChangeDatasets, 'path'>, table: string): ChangeSource {
   return { changes: `${path}/${table}`, loads: `${path}/${table}-LOAD` }
 }
 

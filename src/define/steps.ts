@@ -88,7 +88,9 @@ export type CallOptions = TaskOptions & {
   /** It changes nothing anywhere, so `plan` may run it. */
   isReadOnly?: boolean | undefined
   run: (input: Json, context: CallContext) => Promise<Json>
-  /** Runs at the end of each attempt that did not succeed, if this call did: what it opened is closed in any case. */
+  /** Runs at the start of each later attempt, if this call succeeded before: what `onRunEnd` closed is opened again. */
+  onRetry?: ((output: Json, context: CallContext) => Promise<void>) | undefined
+  /** Runs at the end of each attempt, if this call succeeded: what it opened is closed in any case. */
   onRunEnd?: ((output: Json, end: RunEnd, context: CallContext) => Promise<void>) | undefined
 }
 export type CallStep = CallOptions & { kind: 'call'; name: string }

@@ -68,9 +68,13 @@ function fromText(sql: string, to: string): Conversion {
   const decimal = /^decimal\((\d+),(\d+)\)$/.exec(to)
   if (decimal !== null) {
     // The same digits before the point and all that there is room for behind it: what differs has digits beyond the scale.
-    const wide = `decimal(38,${38 - (Number(decimal[1]) - Number(decimal[2]))})`
+    const whole = Number(decimal[1]) - Number(decimal[2])
     const value = tryConvert(text, to)
-    return fitting(value, `matches(${text}, ${numberPattern}) AND ${tryConvert(text, wide)} = ${value}`)
+    const isSame = (digits: number): string => `${tryConvert(text, `decimal(${digits},${digits - whole})`)} = ${value}`
+    // Decimals of more than 18 digits take seventy times as long; text that short has no more than it has room for.
+    const isExact =
+      Number(decimal[1]) > 18 ? isSame(38) : `CASE WHEN length(${text}) <= 18 THEN ${isSame(18)} ELSE ${isSame(38)} END`
+    return fitting(value, `matches(${text}, ${numberPattern}) AND ${isExact}`)
   }
   if (floats.includes(to)) return fitting(tryConvert(text, to), `matches(${text}, ${numberPattern})`)
   if (to === 'boolean') {

@@ -39,6 +39,8 @@ export type Attempt = RunOptions & {
   attempt: number
   params: Record<string, Json>
   steps: Step[]
+  /** Those that `only` leaves out too. */
+  everyStep: Step[]
   definition: StateMachine
   events: RunEvent[]
   assertHeld: () => Promise<void>

@@ -20,7 +20,7 @@ export type CallBase = Pick<
   | 'env'
   | 'params'
   | 'dryRun'
-  | 'steps'
+  | 'everyStep'
   | 'notifiers'
   | 'memoryBytes'
   | 'threads'
@@ -70,7 +70,7 @@ async function deadRuns({ store, pipeline, run, dryRun }: CallBase): Promise<str
 }
 
 async function hasWork(base: CallBase, name: string, input: Json, signal: AbortSignal): Promise<boolean> {
-  const names = allSteps(base.steps).flatMap(({ step }) => (step.kind === 'data' ? [step] : []))
+  const names = allSteps(base.everyStep).flatMap(({ step }) => (step.kind === 'data' ? [step] : []))
   const step = names.find((candidate) => candidate.name === name)
   if (step === undefined) {
     const known = names.map((candidate) => candidate.name)

@@ -6,16 +6,17 @@ import { assert, hasCode, MillraceError, messageOf } from '../errors.ts'
 import type { Json } from '../types.ts'
 
 /**
- * The steps, of which `only` names one; null for all. Reads what the definition depends on. Throws `usage`, whatever is
+ * The steps of a run, of which `only` names one, null for all; and every step there is. Reads what the definition depends on. Throws `usage`, whatever is
  * wrong with it.
  */
 export async function loadSteps(
   pipeline: Pipeline,
   params: Record<string, Json>,
   options: { env: string; read?: Read | undefined; only: string | null },
-): Promise<Step[]> {
+): Promise<{ steps: Step[]; everyStep: Step[] }> {
   const loaded = await load(pipeline, params, options.env, options.read)
-  return chooseSteps(pipeline.name, pipeline.tasks(params, loaded), options.only)
+  const everyStep = pipeline.tasks(params, loaded)
+  return { steps: chooseSteps(pipeline.name, everyStep, options.only), everyStep }
 }
 
 async function load(pipeline: Pipeline, params: Record<string, Json>, env: string, read?: Read): Promise<unknown> {

@@ -17,7 +17,7 @@ export type PlannedStep =
   | { kind: 'task'; task: string; item: string | null; partitions: Planned[] }
   | { kind: 'later'; state: string; why: string }
 
-export type PlanOptions = CallBase & { signal: AbortSignal; now: Date }
+export type PlanOptions = CallBase & { steps: Step[]; signal: AbortSignal; now: Date }
 
 /** The data tasks that were planned, by path, and the Maps that were entered: path → items as a person knows them. */
 type Visited = {

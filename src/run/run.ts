@@ -11,10 +11,10 @@ import type { Json } from '../types.ts'
 import { sendAlert } from './alert.ts'
 import { checkStateMachine } from './asl/check.ts'
 import type { Attempt, RunOptions } from './attempt.ts'
+import { closeCalls, outputsOf, reopenCalls } from './call-hooks.ts'
 import { recover } from './commits.ts'
 import { loadSteps } from './load-steps.ts'
 import { takeLock } from './lock.ts'
-import { closeCalls, outputsOf } from './run-end.ts'
 import { openRunLog, readEvents } from './run-log.ts'
 import { runStates } from './states.ts'
 
@@ -81,7 +81,7 @@ function recordedParams({ secrets }: Pipeline, params: Record<string, Json>): Re
 
 async function attemptRun(options: RunOptions, run: string, params: Record<string, Json>): Promise<RunState> {
   const { store, pipeline, dryRun, signal } = options
-  const steps = await loadSteps(pipeline, params, options)
+  const { steps, everyStep } = await loadSteps(pipeline, params, options)
   const definition = checkStateMachine(compileStateMachine(pipeline, steps, options.env))
   // A dry run writes nothing but its own log, so it can neither hold a lock nor need one.
   const lock = dryRun
@@ -104,6 +104,7 @@ async function attemptRun(options: RunOptions, run: string, params: Record<strin
       attempt,
       params: recordedParams(pipeline, params),
       steps,
+      everyStep,
       definition,
       events,
       assertHeld,
@@ -146,6 +147,7 @@ async function runAttempt(attempt: Attempt): Promise<void> {
   let error: unknown = null
   try {
     if (!dryRun) for (const message of await recover(store, pipeline.name)) await write({ type: 'recovered', message })
+    await reopenCalls(attempt)
     await runStates(attempt)
   } catch (thrown) {
     error = thrown
@@ -157,7 +159,7 @@ async function finish(attempt: Attempt, error: unknown, seconds: number): Promis
   const { write, events } = attempt
   const status = error === null ? null : attempt.signal.aborted ? 'cancelled' : 'failed'
   const message = status === 'cancelled' ? 'stopped on request; nothing half done was published' : messageOf(error)
-  if (status !== null) await closeCalls(attempt, { status, error: message })
+  await closeCalls(attempt, { status: status ?? 'succeeded', error: status === null ? null : message })
   const { warnings } = foldRun(events) as RunState
   const ended = status ?? (warnings.length > 0 ? 'succeeded with warnings' : 'succeeded')
   if (!attempt.dryRun && (ended === 'failed' || ended === 'succeeded with warnings')) {

@@ -11,25 +11,34 @@ const messageLengthMax = 4000 // a column of text; what is longer helps nobody
 export function jobControl(
   stateMachine: string,
   url: string | undefined,
-): { start: Pick<CallOptions, 'run' | 'onRunEnd'>; update: Pick<CallOptions, 'run' | 'payload'> } {
+): { start: Pick<CallOptions, 'run' | 'onRetry' | 'onRunEnd'>; update: Pick<CallOptions, 'run' | 'payload'> } {
   const open = (context: CallContext): ProcessControl => {
     const folder = context.folder('process-control')
     return processControl(url === undefined ? { folder } : { folder, url })
   }
+  let isEnded = false
+  const start = async (context: CallContext): Promise<number> => {
+    const { pipeline, run } = context
+    return await open(context).start({ pipeline, stateMachine, run, deadRuns: await context.deadRuns() })
+  }
   const end = async (context: CallContext, id: number | null, message: string | null): Promise<void> => {
-    if (id === null) return
+    if (id === null || isEnded) return
     await open(context).end(id, message === null ? 'Complete' : 'Error', message?.slice(0, messageLengthMax) ?? null)
+    isEnded = true
   }
   return {
     start: {
       run: async (_, context) => {
         if (context.dryRun) return { JobId: null, SfName: stateMachine }
-        const { pipeline, run } = context
-        const JobId = await open(context).start({ pipeline, stateMachine, run, deadRuns: await context.deadRuns() })
-        return { JobId, SfName: stateMachine }
+        return { JobId: await start(context), SfName: stateMachine }
+      },
+      // A retry is the same job: its row is in progress again.
+      onRetry: async (output, context) => {
+        if ((output as Started).JobId !== null) await start(context)
       },
       onRunEnd: async (output, { status, error }, context) => {
-        await end(context, (output as Started).JobId, error ?? `the run was ${status}`)
+        const message = status === 'succeeded' ? null : (error ?? `the run was ${status}`)
+        await end(context, (output as Started).JobId, message)
       },
     },
     update: {

@@ -29,7 +29,7 @@ export const planCommand: Command = {
   run: async (context) => {
     const { environment, config, flags, data } = context
     const store = await openStore(context, true)
-    const { pipeline, params, steps } = await definitionOf(context, flags.get('only') ?? null)
+    const { pipeline, params, steps, everyStep } = await definitionOf(context, flags.get('only') ?? null)
     const planned = await planSteps({
       store,
       external: config.tables ?? {},
@@ -38,6 +38,7 @@ export const planCommand: Command = {
       env: environmentName(context),
       params,
       steps,
+      everyStep,
       notifiers: [],
       dryRun: true,
       ...resources(context),
@@ -54,14 +55,14 @@ export const planCommand: Command = {
   },
 }
 
-type Definition = { pipeline: Pipeline; params: Record<string, Json>; steps: Step[] }
+type Definition = { pipeline: Pipeline; params: Record<string, Json>; steps: Step[]; everyStep: Step[] }
 
 async function definitionOf(context: CommandContext, only: string | null): Promise<Definition> {
   const { environment, config, positionals } = context
   const pipeline = await findPipeline(positionals[0], config, environment)
   const params = resolveParams(pipeline, givenParams(context, pipeline), environment.now())
   const read = definitionReader(environment.folder)
-  return { pipeline, params, steps: await loadSteps(pipeline, params, { env: environmentName(context), read, only }) }
+  return { pipeline, params, ...(await loadSteps(pipeline, params, { env: environmentName(context), read, only })) }
 }
 
 function plannedStepText(planned: PlannedStep): string {

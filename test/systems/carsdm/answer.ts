@@ -196,7 +196,7 @@ function datasetRow({ isLoad, file, position, time, rank, landedOp }: Change): R
     dart_source_file: file,
     dart_source_row: String(position),
     dart_sequence_time: time,
-    dart_sequence_rank: String(rank),
+    dart_sequence_rank: String(Math.min(2, rank)),
     op: landedOp,
   }
 }

@@ -15,7 +15,7 @@ export type ProcessControlRow = {
 
 /** The rows of all runs, oldest first; none where no run has made the database. */
 export async function processControlRows(root: string): Promise<ProcessControlRow[]> {
-  const folder = path.join(root, '_millrace/process-control')
+  const folder = path.join(root, '_millrace/process-control/database')
   if (!fs.existsSync(folder)) return []
   const database = await PGlite.create(folder)
   try {

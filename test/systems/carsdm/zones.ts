@@ -126,7 +126,12 @@ export function expectZones(what: string, definition: Definition, found: Zones, 
   const normal = found.changes.rows.map((row) => ({ ...row, op: row.op?.trim().toUpperCase() ?? null }))
   expect(lines(normal, withOrigin), `${what}: CDC zone`).toEqual(lines(answer.changes, withOrigin))
   const asLanded = [...datasetNames, 'op']
-  expect(lines(found.datasets.rows, asLanded), `${what}: Datasets`).toEqual(lines(answer.datasets, asLanded))
+  // A later LOAD has the number of its landing: what counts is that it is more than 1, that of changes.
+  const ranked = found.datasets.rows.map((row) => ({
+    ...row,
+    dart_sequence_rank: String(Math.min(2, Number(row.dart_sequence_rank))),
+  }))
+  expect(lines(ranked, asLanded), `${what}: Datasets`).toEqual(lines(answer.datasets, asLanded))
   expectQuarantine(what, definition, found, answer)
 }
 

@@ -1,4 +1,4 @@
-/** Tells the calls of a run that did not succeed, so that what they opened elsewhere is closed in any case. */
+/** Tells the calls of a run that it goes on in another attempt, or ends, so that what they opened elsewhere is open while it runs. */
 import type { RunEnd } from '../define/call-context.ts'
 import type { CallStep } from '../define/steps.ts'
 import { allSteps } from '../define/walk-steps.ts'
@@ -10,13 +10,26 @@ import { callContext } from './call-context.ts'
 
 const timeoutMs = 30_000 // the lock is held meanwhile, and somebody may wait who has pressed Ctrl-C
 
+/** Calls `onRetry` for each call that an earlier attempt ran. Throws what it throws, and then nothing else has begun. */
+export async function reopenCalls(attempt: Attempt): Promise<void> {
+  const { events, signal } = attempt
+  for (const [step, { task, path, output }] of finishedCalls(attempt, outputsOf(events))) {
+    await step.onRetry?.(output, callContext(attempt, { task, path, signal }))
+  }
+}
+
+function finishedCalls({ steps }: Attempt, outputs: Finished[]): [CallStep, Finished][] {
+  return allSteps(steps).flatMap(({ step }) =>
+    step.kind !== 'call'
+      ? []
+      : outputs.filter(({ task }) => task === step.name).map((one): [CallStep, Finished] => [step, one]),
+  )
+}
+
 /** Calls `onRunEnd` once for each call that succeeded, whichever attempt ran it. One that fails is a warning. */
 export async function closeCalls(attempt: Attempt, end: RunEnd): Promise<void> {
-  const outputs = outputsOf(attempt.events)
-  for (const { step } of allSteps(attempt.steps)) {
-    if (step.kind !== 'call' || step.onRunEnd === undefined) continue
-    for (const { task, path, output } of outputs)
-      if (task === step.name) await closeCall(attempt, step, path, output, end)
+  for (const [step, { path, output }] of finishedCalls(attempt, outputsOf(attempt.events))) {
+    if (step.onRunEnd !== undefined) await closeCall(attempt, step, path, output, end)
   }
 }
 

@@ -1,0 +1,39 @@
+/** The task that brings a table's landed changes into the Final zone and the CDC zone. */
+import {
+  type ApplyChangesTask,
+  applyChanges,
+  changeHistory,
+  landedChanges,
+  landedColumns,
+  parquetTable,
+} from 'millrace'
+import type { CarsTable } from './tables.ts'
+
+const dayMs = 86_400_000
+const sequence = ['dart_sequence_time', 'dart_sequence_rank', 'dms_commit_ts', 'dart_source_file', 'dart_source_row']
+
+/** What the pipeline's parameters and environment say of every table. */
+export type Zones = Pick<ApplyChangesTask, 'deletes' | 'onBadValue'> & {
+  datasets: { path: string }
+  final: string
+  runDate: string
+  cdcRetentionDays: number
+}
+
+/** The task of one table. */
+export function toFinalZone({ table, columns, primaryKey }: CarsTable, zones: Zones): ApplyChangesTask {
+  const after = new Date(Date.parse(zones.runDate) - zones.cdcRetentionDays * dayMs).toISOString().slice(0, 10)
+  const shown = ['dms_commit_ts', 'dart_source_file', 'dart_source_row']
+  return applyChanges('Cars-Raw-DM', {
+    from: landedChanges(zones.datasets, table),
+    columns,
+    keys: primaryKey,
+    sequenceBy: sequence,
+    changedAt: 'dms_commit_ts',
+    leaveOut: ['dms_commit_ts', ...landedColumns.map(({ name }) => name)],
+    deletes: zones.deletes,
+    onBadValue: zones.onBadValue,
+    to: parquetTable(`${zones.final}/${table}`),
+    history: changeHistory(`${zones.final}/_cdc/${table}`, { after, columns: shown }),
+  })
+}
