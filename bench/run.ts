@@ -1,6 +1,7 @@
 /**
  * Measures a system and keeps the figures in bench/README.md.
- *   npx jiti bench/run.ts chargebacks [--memory] [--rows N --files N] [--runs N] [--no-spark] [--folder DIR]
+ *   npx jiti bench/run.ts chargebacks [--memory] [--rows N --files N] [--runs N] [--no-spark] [--no-millrace] [--folder DIR]
+ *   npx jiti bench/run.ts carsdm [--increment] [--rows N --changes N] [--runs N] [--no-spark] [--no-millrace] [--folder DIR]
  * Only a whole run at the sizes of the contract changes bench/README.md; every other one just prints.
  */
 import * as fs from 'node:fs'
@@ -14,8 +15,12 @@ const runsLeast = 3 // of which the median is kept
 export type BenchOptions = {
   rows: number
   files: number
+  /** Changes a day over all tables, of systems that take changes. */
+  changes: number
   runs: number
   spark: boolean
+  /** Without Millrace the others are compared with each other. */
+  millrace: boolean
   /** Landing zones are kept here for the next time; what contenders write is removed. */
   folder: string
   log: (line: string) => void
@@ -24,13 +29,19 @@ export type BenchOptions = {
 /** Markdown, and whether every contender took part. */
 export type BenchResult = { text: string; isWhole: boolean }
 
-export type Scenario = { rows: number; files: number; run: (options: BenchOptions) => Promise<BenchResult> }
+export type Scenario = {
+  rows: number
+  files: number
+  changes?: number
+  run: (options: BenchOptions) => Promise<BenchResult>
+}
 
 /** A system's scenarios, with the sizes of its contract. */
-export type Bench = { speed: Scenario; memory: Scenario }
+export type Bench = { speed: Scenario; memory?: Scenario; increment?: Scenario }
 
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   chargebacks: () => import('./chargebacks/bench.ts'),
+  carsdm: () => import('./carsdm/bench.ts'),
 }
 
 async function main(): Promise<void> {
@@ -38,30 +49,38 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       memory: { type: 'boolean', default: false },
+      increment: { type: 'boolean', default: false },
       rows: { type: 'string' },
       files: { type: 'string' },
+      changes: { type: 'string' },
       runs: { type: 'string' },
       'no-spark': { type: 'boolean', default: false },
+      'no-millrace': { type: 'boolean', default: false },
       folder: { type: 'string', default: path.join(os.tmpdir(), 'millrace-bench') },
     },
   })
   const [name = ''] = positionals
   const load = benches[name]
   if (load === undefined) throw new Error(`which system? There are ${Object.keys(benches).join(', ')}`)
-  const kind = values.memory ? 'memory' : 'speed'
-  const scenario = (await load()).bench[kind]
+  const kind = values.memory ? 'memory' : values.increment ? 'increment' : 'speed'
+  const { bench } = await load()
+  const scenario = bench[kind]
+  if (scenario === undefined) throw new Error(`${name} has no --${kind}; it has ${Object.keys(bench).join(', ')}`)
+  if (values.changes !== undefined && scenario.changes === undefined) throw new Error(`${name} takes no --changes`)
   const options: BenchOptions = {
     rows: wholeNumber('rows', values.rows, scenario.rows),
     files: wholeNumber('files', values.files, filesFor(values.rows, scenario)),
+    changes: wholeNumber('changes', values.changes, scenario.changes ?? 1),
     runs: wholeNumber('runs', values.runs, values.memory ? 1 : runsLeast),
     spark: !values['no-spark'],
+    millrace: !values['no-millrace'],
     folder: path.resolve(values.folder),
     log: (line) => process.stderr.write(`${line}\n`),
   }
   fs.mkdirSync(options.folder, { recursive: true })
   const { text, isWhole } = await scenario.run(options)
   process.stdout.write(`${text}\n`)
-  const isContract = options.rows === scenario.rows && options.files === scenario.files
+  const isContract = (['rows', 'files', 'changes'] as const).every((size) => options[size] === (scenario[size] ?? 1))
   if (isContract && isWhole && (values.memory || options.runs >= runsLeast)) updateReadme(`${name} ${kind}`, text)
   else options.log('bench/README.md stays as it is: this was not a whole run at the sizes of the contract')
 }

@@ -59,12 +59,13 @@ export type SqlView = { name: string; sql: string; once: boolean }
 
 /**
  * The greatest row of every key: of the rows of `from` (a view with `once`) for which `where` holds, those that are
- * first in their `key` by `orderBy` (expressions, each descending with nulls last). Has the columns `columns`.
+ * first in their `key` by `orderBy` (expressions, each descending with nulls last). Has the columns `columns`. With
+ * `superseded` there is a view of that name with the same columns beside it, of the rows that are not first.
  */
 export type NewestView = {
   name: string
   columns: string[]
-  newest: { from: string; where: string; key: string[]; orderBy: string[] }
+  newest: { from: string; where: string; key: string[]; orderBy: string[]; superseded?: string }
 }
 export type PlanView = SqlView | NewestView
 
@@ -73,9 +74,18 @@ export type PlanMetrics = { name: string; sql: string }
 
 /**
  * A view written as Parquet into the staging folder `<staging>/<name>/`. `fileCount` n: exactly n files whose row counts
- * differ by at most one, fewer only when there are fewer rows; no rows, no file.
+ * differ by at most one, fewer only when there are fewer rows; no rows, no file. With `split` it is one file (and
+ * `fileCount` 1) for each of the values of a text column of the view, which is not written, in the folder `<name>/<index of
+ * the value>/`; rows of other values are not written.
  */
-export type PlanOutput = { name: string; view: string; columns: Column[]; codec: Codec; fileCount: number }
+export type PlanOutput = {
+  name: string
+  view: string
+  columns: Column[]
+  codec: Codec
+  fileCount: number
+  split?: { by: string; values: string[] }
+}
 
 /**
  * Where a staged output goes once the run is decided. `replace`: the folder then holds nothing else. `remove`: the folder
@@ -83,6 +93,8 @@ export type PlanOutput = { name: string; view: string; columns: Column[]; codec:
  */
 export type PublishStep = {
   output: string
+  /** Of a split output the value whose file it is. */
+  part?: string
   target: string
   mode: 'replace' | 'append' | 'remove'
   table: TableName | null
@@ -158,8 +170,8 @@ export type PlanUnit = { name: string; plan: (damaged: ReadonlyMap<string, strin
 
 // -------------------------------------------------------------------------------------------------------- the engine
 
-/** A file an engine wrote; `path` is relative to the staging folder. */
-export type StagedFile = { output: string; path: string; rows: number; bytes: number }
+/** A file an engine wrote; `path` is relative to the staging folder. `part` is the index of a split output's value. */
+export type StagedFile = { output: string; path: string; rows: number; bytes: number; part?: number }
 
 /**
  * What an engine made of a plan. `superseded` counts, for each `newest` view, the rows that were not the greatest of
@@ -221,8 +233,8 @@ export type Store = {
   list(path: string): Promise<StoreListing>
   /** A whole file. With `scratch` the bytes may lie in it, until the next call that gets it. */
   read(path: string, scratch?: Uint8Array): Promise<Uint8Array>
-  /** Bytes `start` to `end` (exclusive) of a file. */
-  readRange(path: string, start: number, end: number): Promise<Uint8Array>
+  /** Bytes `start` to `end` (exclusive) of a file; `scratch` as for `read`. */
+  readRange(path: string, start: number, end: number, scratch?: Uint8Array): Promise<Uint8Array>
   readText(path: string): Promise<string>
   /** Creates a file with all of its content or throws `exists`; durable when it returns. */
   createExclusive(path: string, content: string): Promise<void>

@@ -1,6 +1,6 @@
 /** What a contender's output says, so that only equal answers are compared in speed. */
 import * as fs from 'node:fs'
-import { DuckDBInstance } from '@duckdb/node-api'
+import { hashSum, type Query, quoted, summaryOf, withDuckdb } from '../query.ts'
 
 /** Sums of hashes do not depend on the order of rows; columns are names with types, by name. */
 export type Answer = {
@@ -17,59 +17,40 @@ export type Answer = {
 
 /** Reads a folder of Parquet files, and the quarantine's folder if there is one. */
 export async function answerOf(output: string, quarantine: string | null): Promise<Answer> {
-  const instance = await DuckDBInstance.create(':memory:')
-  const connection = await instance.connect()
-  const first = async (sql: string): Promise<unknown[]> =>
-    (await connection.runAndReadAll(sql)).getRowsJS()[0] as unknown[]
-  try {
-    const from = `read_parquet('${output.replaceAll("'", "''")}/*.parquet', hive_partitioning = false)`
-    const described = (await connection.runAndReadAll(`DESCRIBE FROM ${from}`)).getRowsJS() as string[][]
-    const columns = described
-      .map(([name, type]) => ({ name, type }))
-      .sort((a, b) => (`${a.name}` < `${b.name}` ? -1 : 1))
-    const row = `row(${columns.map(({ name }) => `"${name}"`).join(', ')})`
-    const [rows, rowHash, keyHash] = await first(
-      `SELECT count(*), CAST(sum(CAST(hash(${row}) AS HUGEINT)) AS VARCHAR), CAST(sum(CAST(hash(chargeback_id) AS HUGEINT)) AS VARCHAR) FROM ${from}`,
-    )
-    const [files, spread] = await first(
-      `SELECT count(*), max(num_rows) - min(num_rows) FROM parquet_file_metadata('${output.replaceAll("'", "''")}/*.parquet')`,
+  return withDuckdb(async (query) => {
+    const files = quoted(`${output}/*.parquet`)
+    const from = `read_parquet(${files}, hive_partitioning = false)`
+    const { columns, rows, hash } = await summaryOf(query, from)
+    const [[keyHash] = []] = await query(`SELECT ${hashSum('chargeback_id')} FROM ${from}`)
+    const [[fileCount, spread] = []] = await query(
+      `SELECT count(*), max(num_rows) - min(num_rows) FROM parquet_file_metadata(${files})`,
     )
     return {
-      columns: columns.map(({ name, type }) => `${name} ${type}`).join(', '),
-      rows: Number(rows),
-      rowHash: String(rowHash),
+      columns,
+      rows,
+      rowHash: hash,
       keyHash: String(keyHash),
-      files: Number(files),
+      files: Number(fileCount),
       spread: Number(spread),
-      quarantined: quarantine === null ? null : await quarantinedRows(quarantine, first),
+      quarantined: quarantine === null ? null : await quarantinedRows(quarantine, query),
     }
-  } finally {
-    connection.closeSync()
-    instance.closeSync()
-  }
+  })
 }
 
 /** Counted without anybody's job: the different ids that landed, and the sum of their hashes. */
 export async function landedKeys(folder: string): Promise<Pick<Answer, 'rows' | 'keyHash'>> {
-  const instance = await DuckDBInstance.create(':memory:')
-  const connection = await instance.connect()
-  try {
-    const [row] = (
-      await connection.runAndReadAll(`
-        SELECT count(*), CAST(sum(CAST(hash(chargeback_id) AS HUGEINT)) AS VARCHAR) FROM (
-          SELECT DISTINCT chargeback_id FROM read_parquet('${folder.replaceAll("'", "''")}/flink-[0-9]*.parquet')
-          WHERE trim(chargeback_id) <> '')`)
-    ).getRowsJS() as unknown[][]
+  return withDuckdb(async (query) => {
+    const [row] = await query(`
+      SELECT count(*), ${hashSum('chargeback_id')} FROM (
+        SELECT DISTINCT chargeback_id FROM read_parquet(${quoted(`${folder}/flink-[0-9]*.parquet`)})
+        WHERE trim(chargeback_id) <> '')`)
     return { rows: Number(row?.[0]), keyHash: String(row?.[1]) }
-  } finally {
-    connection.closeSync()
-    instance.closeSync()
-  }
+  })
 }
 
-async function quarantinedRows(folder: string, first: (sql: string) => Promise<unknown[]>): Promise<number> {
+async function quarantinedRows(folder: string, query: Query): Promise<number> {
   if (!fs.readdirSync(folder).some((name) => name.endsWith('.parquet'))) return 0
-  const [rows] = await first(`SELECT count(*) FROM read_parquet('${folder.replaceAll("'", "''")}/*.parquet')`)
+  const [[rows] = []] = await query(`SELECT count(*) FROM read_parquet(${quoted(`${folder}/*.parquet`)})`)
   return Number(rows)
 }
 

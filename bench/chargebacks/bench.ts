@@ -1,12 +1,13 @@
 /** The chargebacks job, measured: its speed beside others, and its memory on a large day. */
-import { execFileSync } from 'node:child_process'
 import * as path from 'node:path'
+import { warm } from '../landing.ts'
 import { type Measured, measure } from '../measure.ts'
+import { sparkPython, sparkVersions } from '../programs.ts'
 import { conditions, gigabytes, table } from '../report.ts'
 import type { Bench, BenchOptions, BenchResult } from '../run.ts'
 import { type Answer, compared, landedKeys } from './answer.ts'
-import { duckdbScript, fileCount, millrace, pyspark, sparkPython } from './contenders.ts'
-import { type Landing, makeLanding, warm } from './landing.ts'
+import { duckdbScript, fileCount, millrace, pyspark } from './contenders.ts'
+import { type Landing, makeLanding } from './landing.ts'
 
 const memoryGiven = '2GB'
 
@@ -16,11 +17,10 @@ export const bench: Bench = {
 }
 
 async function speed(options: BenchOptions): Promise<BenchResult> {
-  const python = options.spark ? sparkPython() : null
-  if (options.spark && python === null) options.log('PySpark is left out: run sh scripts/spark-venv.sh to have it')
+  const python = sparkPython(options)
   const landing = await landingOf(options)
   const contenders = [
-    millrace(landing),
+    ...(options.millrace ? [millrace(landing)] : []),
     duckdbScript('DuckDB, tuned by hand', 'duckdb-by-hand.mjs', landing),
     duckdbScript('DuckDB, the obvious way', 'duckdb-obvious.mjs', landing),
     ...(python === null ? [] : [pyspark(python, landing)]),
@@ -28,7 +28,7 @@ async function speed(options: BenchOptions): Promise<BenchResult> {
   const measured = await measure(contenders, { ...options, folder: path.join(options.folder, 'runs') })
   const head = `${amounts(options)} to ${fileCount} snappy files; median of ${options.runs}, each a new process.`
   return {
-    isWhole: python !== null,
+    isWhole: options.millrace && python !== null,
     text: `${head}\n${conditions(sparkVersions(python))}\n\n${await compare(measured, landing)}`,
   }
 }
@@ -48,7 +48,7 @@ async function memory(options: BenchOptions): Promise<BenchResult> {
 async function landingOf({ folder, rows, files, log }: BenchOptions): Promise<Landing> {
   log(`landing zone: ${rows} rows in ${files} files`)
   const landing = await makeLanding(folder, rows, files)
-  warm(landing)
+  warm(landing.folder)
   return landing
 }
 
@@ -56,19 +56,15 @@ function amounts({ rows, files }: BenchOptions): string {
   return `${rows.toLocaleString('en-US')} rows in ${files.toLocaleString('en-US')} landed files`
 }
 
-/** Every answer of every run is held against Millrace's first, and that against the ids that landed. */
+/** Every answer of every run is held against the first, which is Millrace's unless it is left out, and that against the ids that landed. */
 async function compare(measured: Measured<Answer>[], landing: Landing): Promise<string> {
   const right = measured[0]?.answers[0] as Answer
   const landed = await landedKeys(landing.folder)
   if (right.rows !== landed.rows || right.keyHash !== landed.keyHash || right.files !== fileCount || right.spread > 1) {
-    throw new Error(`Millrace's answer is wrong: ${JSON.stringify(right)}\nexpected ${JSON.stringify(landed)}`)
+    throw new Error(
+      `${measured[0]?.name} gives a wrong answer: ${JSON.stringify(right)}\nexpected ${JSON.stringify(landed)}`,
+    )
   }
   const notes = measured.map(({ name, answers }) => answers.map((answer) => compared(name, answer, right)).at(-1) ?? '')
   return table(measured, notes)
-}
-
-function sparkVersions(python: string | null): string[] {
-  if (python === null) return []
-  const version = execFileSync(python, ['-c', 'import pyspark; print(pyspark.__version__)'], { encoding: 'utf8' })
-  return [`PySpark ${version.trim()}`]
 }

@@ -1,21 +1,12 @@
 /** Who does the chargebacks job: Millrace and those it is compared with. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Contender } from '../measure.ts'
+import { millraceCommand, script } from '../programs.ts'
 import { type Answer, answerOf } from './answer.ts'
 import type { Landing } from './landing.ts'
 
 export const fileCount = 10 // the default of OUTPUT_FILE_COUNT
-
-const project = fileURLToPath(new URL('../..', import.meta.url))
-const script = (name: string): string => path.join(project, 'bench/chargebacks', name)
-
-/** The Python that scripts/spark-venv.sh makes, or null. */
-export function sparkPython(): string | null {
-  const python = path.join(project, '.venv-spark/bin/python')
-  return fs.existsSync(python) ? python : null
-}
 
 /** Millrace on a root of its own whose landing zone is the common one: it plans from nothing each time. */
 export function millrace(landing: Landing, flags: string[] = []): Contender<Answer> {
@@ -25,7 +16,7 @@ export function millrace(landing: Landing, flags: string[] = []): Contender<Answ
     prepare: (folder) => {
       fs.symlinkSync(path.join(landing.root, 'landing'), path.join(folder, 'landing'))
       const options = ['--root', folder, '--partition-date', landing.day, ...flags]
-      return [process.execPath, path.join(project, 'bin/millrace.js'), 'run', 'chargebacks', ...options]
+      return millraceCommand(['run', 'chargebacks', ...options])
     },
     answer: (folder) =>
       answerOf(
@@ -41,7 +32,7 @@ export function duckdbScript(name: string, file: string, landing: Landing): Cont
     name,
     prepare: (folder) => [
       process.execPath,
-      script(file),
+      script(`chargebacks/${file}`),
       landing.folder,
       path.join(folder, 'output'),
       path.join(folder, 'quarantine'),
@@ -57,7 +48,7 @@ export function pyspark(python: string, landing: Landing): Contender<Answer> {
     name: 'PySpark local[*]',
     prepare: (folder) => [
       python,
-      script('pyspark_job.py'),
+      script('chargebacks/pyspark_job.py'),
       landing.folder,
       path.join(folder, 'output'),
       String(fileCount),

@@ -125,7 +125,7 @@ export const landedColumns = [
   { name: 'dart_source_file', type: 'string' },
   { name: 'dart_source_row', type: 'bigint' },
   { name: 'dart_sequence_time', type: 'timestamp' },
-  { name: 'dart_sequence_rank', type: 'int' },
+  { name: 'dart_sequence_rank', type: 'bigint' },
 ] as const
 
 /** Names a DMS folder as a source. Throws `usage` for a path outside the root. */

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { hasCode, messageOf } from '../errors.ts'
 import type { Engine, EngineContext, Plan, PlanInput, PlanView, Staged } from '../types.ts'
-import { type NumberedRelation, writeOutput, writeWhole } from './duckdb/outputs.ts'
+import { type NumberedRelation, writeOutput, writeParts, writeWhole } from './duckdb/outputs.ts'
 import { columnOf, createInput, createNewest, fileList, readablePath } from './duckdb/relations.ts'
 import { type Database, openDatabase, openSession, type Session } from './duckdb/session.ts'
 import { limiter } from './limiter.ts'
@@ -80,6 +80,12 @@ async function executeIn(session: Session, plan: Plan, context: EngineContext): 
   }
   for (const output of plan.outputs) {
     const view = plan.views.find(({ name }) => name === output.view)
+    if (context.staging !== null && output.split !== undefined) {
+      const files = await writeParts(session, output, output.split, { ...context, staging: context.staging })
+      staged.rows[output.name] = files.reduce((sum, { rows }) => sum + rows, 0)
+      staged.files.push(...files)
+      continue
+    }
     if (context.staging !== null && output.fileCount === 1 && view !== undefined) {
       // One file has no rows to divide: it is written as its rows come.
       const file = await writeWhole(session, output, { ...context, staging: context.staging })

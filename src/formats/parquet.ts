@@ -9,7 +9,7 @@ import { MillraceError, messageOf } from '../errors.ts'
 import type { DataFile, Store, StoreEntry, UnreadableFile } from '../types.ts'
 import { parseType, structType, unsupportedIn, unsupportedType } from './column-types.ts'
 
-const wholeBytesMax = 32 * 2 ** 20 // larger files are hashed in pieces, so that one file never fills the memory
+const pieceBytes = 4 * 2 ** 20 // files are hashed in pieces of one buffer: a fresh one for each takes longer than hashing
 const decimalDigitsMax = 38 // what Hive, DuckDB and Spark hold
 const magic = 'PAR1'
 
@@ -96,15 +96,16 @@ async function hashFile(
   entry: StoreEntry,
   scratch?: Uint8Array,
 ): Promise<{ sha256: string; tail?: Uint8Array }> {
-  if (entry.bytes <= wholeBytesMax) {
+  if (entry.bytes <= (scratch?.length ?? pieceBytes)) {
     const bytes = await store.read(entry.path, scratch)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     // A file that grew since it was listed is judged by what was listed.
     return bytes.length === entry.bytes ? { sha256, tail: bytes } : { sha256 }
   }
   const hash = createHash('sha256')
-  for (let start = 0; start < entry.bytes; start += wholeBytesMax) {
-    hash.update(await store.readRange(entry.path, start, Math.min(entry.bytes, start + wholeBytesMax)))
+  const piece = Buffer.allocUnsafe(Math.min(pieceBytes, entry.bytes))
+  for (let start = 0; start < entry.bytes; start += pieceBytes) {
+    hash.update(await store.readRange(entry.path, start, Math.min(entry.bytes, start + pieceBytes), piece))
     await new Promise((resolve) => setImmediate(resolve)) // reads are synchronous: signals and heartbeats need their turn
   }
   return { sha256: hash.digest('hex') }

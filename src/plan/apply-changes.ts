@@ -15,14 +15,7 @@ import type {
   PlanOutput,
   PublishStep,
 } from '../types.ts'
-import {
-  type ApplyShape,
-  applyViews,
-  historyColumns,
-  historyName,
-  rejectedColumns,
-  stateColumns,
-} from './apply-changes-views.ts'
+import { type ApplyShape, applyViews, historyColumns, rejectedColumns, stateColumns } from './apply-changes-views.ts'
 import { planInput } from './plan-input.ts'
 
 /** A landed file of changes; `date` is its partition, null where the source has none. */
@@ -88,7 +81,7 @@ export function planApplyChanges(pipeline: string, task: ApplyChangesTask, surve
         deletes: [{ metric: ['quality', 'deletes'] }],
         removed: [{ metric: ['quality', 'rows_removed'] }],
         changesIn: [{ input: 'changes' }, { input: 'restored' }],
-        changesOut: outputs.filter(({ name }) => name.startsWith('history_')).map(({ name }) => ({ output: name })),
+        changesOut: [{ output: 'history' }],
         changesQuarantined: [{ metric: ['quality', 'changes_quarantined'] }],
       },
       balances: [
@@ -244,7 +237,7 @@ function inputsOf(shape: ApplyShape): PlanInput[] {
     ['changes', landed, changes, true],
     ['past', landed, past, true],
     ['restored', landed, restored, true],
-    ['standing', [...columns, ...ownColumns(task)], standing, false],
+    ['standing', [...columns, ...ownColumns(task)], standing, true],
     ['state', stateColumns(shape), state, false],
   ]
   return all
@@ -260,9 +253,11 @@ function outputsOf(task: ApplyChangesTask, shape: ApplyShape): PlanOutput[] {
     ...{ name, view: name, columns, codec, fileCount: 1 },
     ...more,
   })
-  const history = shape.dates.map((date) =>
-    output(historyName(date), historyColumns(shape), { codec: task.history?.codec ?? codec }),
-  )
+  const split = { by: '$date', values: shape.dates }
+  const history =
+    shape.dates.length === 0
+      ? []
+      : [output('history', historyColumns(shape), { codec: task.history?.codec ?? codec, split })]
   if (!shape.isRewritten) return history
   return [
     output('table', [...shape.columns, ...ownColumns(task)], { fileCount }),
@@ -282,7 +277,8 @@ function steps(task: ApplyChangesTask, shape: ApplyShape, survey: ApplySurvey, q
   const dates = shape.dates.map((date): PublishStep => {
     const { path, partitionColumn } = history as NonNullable<typeof history>
     return {
-      output: historyName(date),
+      output: 'history',
+      part: date,
       target: `${path}/${partitionColumn}=${date}`,
       mode: survey.lostDates.includes(date) ? 'replace' : added,
       table: tableAt(path),

@@ -6,7 +6,7 @@ import { quoteName, quoteText } from '../engines/portable.ts'
 import { MillraceError } from '../errors.ts'
 import { keptType, unsupportedIn } from '../formats/column-types.ts'
 import { identityOf } from '../formats/file-identity.ts'
-import type { DmsName } from '../sources/dms-folder.ts'
+import { type DmsName, readName } from '../sources/dms-folder.ts'
 import type {
   Column,
   CommitRecord,
@@ -19,7 +19,7 @@ import type {
   PublishStep,
   UnreadableFile,
 } from '../types.ts'
-import { convert } from './conversion.ts'
+import { convert, fittingValue } from './conversion.ts'
 import { planInput } from './plan-input.ts'
 
 /** A file that the bookmark does not list. */
@@ -35,8 +35,9 @@ export type LandSurvey = {
   known: ConsumedFile[]
 }
 
-/** Files that become one partition, or the full load. */
-type Batch = { output: string; columns: Column[]; files: (DataFile & { name: DmsName })[]; date: string | null }
+/** Files that are written together: full loads, or the changes of dates whose columns are the same. */
+type Batch = { output: string; columns: Column[]; files: NamedFile[]; dates: string[] | null }
+type NamedFile = DataFile & { name: DmsName }
 
 const ownNames = [
   ...landedColumns.map(({ name }) => name as string),
@@ -56,7 +57,7 @@ export function planLand(pipeline: string, task: LandTask, survey: LandSurvey): 
     return { kind: 'unchanged', partition: table, consumed: commit?.bookmark.length ?? 0, standingFiles, commit }
   }
   const { readable, unreadable } = sortFiles(task, table, arrived)
-  const batches = batchesOf(readable).map((batch) => ({ ...batch, columns: landedTypes(task, batch.files, commit) }))
+  const batches = batchesOf(task, readable, commit)
   const refused = new Set(unreadable.map(({ path }) => path))
   const landed = arrived.map((file): ConsumedFile => {
     const own = { ...identityOf(file), modifiedMs: file.modifiedMs }
@@ -79,7 +80,7 @@ export function planLand(pipeline: string, task: LandTask, survey: LandSurvey): 
     publish: {
       scope,
       after: commit?.number ?? 0,
-      steps: batches.map((batch) => step(task, table, batch)),
+      steps: batches.flatMap((batch) => steps(task, table, batch)),
       counts: {
         rowsIn: batches.map(({ output }) => ({ input: output })),
         rowsOut: batches.map(({ output }) => ({ output })),
@@ -108,12 +109,12 @@ function sortFiles(
   task: LandTask,
   table: string,
   files: ArrivedFile[],
-): { readable: (DataFile & { name: DmsName })[]; unreadable: UnreadableFile[] } {
-  const readable: (DataFile & { name: DmsName })[] = []
+): { readable: NamedFile[]; unreadable: UnreadableFile[] } {
+  const readable: NamedFile[] = []
   const unreadable: UnreadableFile[] = []
   for (const file of files) {
     const reason = 'reason' in file ? file.reason : misfit(file)
-    if (reason === null) readable.push(file as DataFile & { name: DmsName })
+    if (reason === null) readable.push(file as NamedFile)
     else unreadable.push({ ...identityOf(file), reason })
   }
   const [first] = unreadable
@@ -180,108 +181,119 @@ export function widenings(task: LandTask, survey: LandSurvey): string[] {
   })
 }
 
-/** One batch of full loads, and one for each date of changes, oldest first. */
-function batchesOf(files: (DataFile & { name: DmsName })[]): Omit<Batch, 'columns'>[] {
-  const dates = new Map<string | null, Batch['files']>()
+/** The full loads, and the changes: dates with the same columns together, a date of several files' size alone. */
+function batchesOf(task: LandTask, files: NamedFile[], commit: CommitRecord | null): Batch[] {
+  const dates = new Map<string | null, NamedFile[]>()
   for (const file of files) {
     if (file.rows === 0) continue
     const date = file.name.kind === 'load' ? null : file.name.date
     dates.set(date, [...(dates.get(date) ?? []), file])
   }
-  return [...dates]
-    .map(([date, own]) => ({
-      date,
-      files: own,
-      output: date === null ? 'load' : `changes_${date.replaceAll('-', '')}`,
-    }))
-    .sort((a, b) => (a.output < b.output ? 1 : -1))
+  const batches = new Map<string, Batch>()
+  for (const [date, own] of [...dates].sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))) {
+    const columns = landedTypes(task, own, commit)
+    const isLarge = fileCount(task.to, own) > 1
+    const key = date === null ? 'load' : JSON.stringify([columns, isLarge ? date : null])
+    const batch = batches.get(key)
+    if (batch === undefined) {
+      const output = date === null ? 'load' : `changes_${date.replaceAll('-', '')}`
+      batches.set(key, { output, columns, files: own, dates: date === null ? null : [date] })
+    } else {
+      batch.files = [...batch.files, ...own]
+      batch.dates?.push(date as string)
+    }
+  }
+  return [...batches.values()]
 }
 
-function output({ codec, fileBytesTarget }: ChangeDatasets, { output, columns, files }: Batch): PlanOutput {
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-  return {
-    name: output,
-    view: `${output}_rows`,
-    columns: [...columns, ...landedColumns],
-    codec,
-    fileCount: Math.max(1, Math.round(bytes / fileBytesTarget)),
-  }
+function fileCount({ fileBytesTarget }: ChangeDatasets, files: readonly DataFile[]): number {
+  return Math.max(1, Math.round(files.reduce((sum, file) => sum + file.bytes, 0) / fileBytesTarget))
 }
 
-function step({ to }: LandTask, table: string, { output, columns, date }: Batch): PublishStep {
-  const folder = date === null ? `${to.path}/${table}-LOAD` : `${to.path}/${table}`
-  return {
-    output,
-    target: date === null ? folder : `${folder}/${to.partitionColumn}=${date}`,
-    mode: 'append',
-    table: tableAt(folder),
-    partition: date === null ? [] : [{ column: to.partitionColumn, value: date }],
-    columns: [...columns, ...landedColumns],
-  }
+function output(to: ChangeDatasets, { output, columns, files, dates }: Batch): PlanOutput {
+  const own = { name: output, view: `${output}_rows`, columns: [...columns, ...landedColumns], codec: to.codec }
+  if (dates === null || dates.length === 1) return { ...own, fileCount: fileCount(to, files) }
+  return { ...own, fileCount: 1, split: { by: '$date', values: dates } }
+}
+
+function steps({ to }: LandTask, table: string, { output, columns, dates }: Batch): PublishStep[] {
+  const folder = dates === null ? `${to.path}/${table}-LOAD` : `${to.path}/${table}`
+  const own = { output, mode: 'append' as const, table: tableAt(folder), columns: [...columns, ...landedColumns] }
+  if (dates === null) return [{ ...own, target: folder, partition: [] }]
+  return dates.map((date) => ({
+    ...own,
+    ...(dates.length === 1 ? {} : { part: date }),
+    target: `${folder}/${to.partitionColumn}=${date}`,
+    partition: [{ column: to.partitionColumn, value: date }],
+  }))
 }
 
 /** The rows of a batch with where they come from and their place in the sequence. */
 function landedSql(task: LandTask, batch: Batch, input: PlanInput, commit: CommitRecord | null): string {
-  const { columns } = batch
-  const names = columns.map(({ name }) => `r.${quoteName(name)}`)
-  const fileNames = input.files.map(({ path }) => path.slice(path.lastIndexOf('/') + 1))
-  const isOne = fileNames.length === 1
-  const files = batch.files.map(({ path, name }) => [path, name] as const)
-  const nameAt = new Map(files)
-  const times = input.files.map(({ path }) => {
-    const name = nameAt.get(path)
-    return name?.kind === 'changes' ? name.time : null
+  const { columns, files, dates } = batch
+  const places = placesOf(task, batch, commit)
+  const inOrder = [...files].sort((a, b) => (a.path < b.path ? -1 : 1))
+  const facts = input.files.map(({ path }) => {
+    const at = inOrder.findIndex((file) => file.path === path)
+    const { name } = inOrder[at] as NamedFile
+    const date = name.kind === 'changes' ? name.date : ''
+    return [quoteText(path.slice(path.lastIndexOf('/') + 1)), timeSql(name), String(at), quoteText(date)]
   })
-  const values = fileNames.map((name, index) => `(${index}, ${quoteText(name)}, ${timestamp(times[index] ?? null)})`)
-  const file = isOne ? quoteText(fileNames[0] as string) : 'f."name"'
-  const time = isOne ? timestamp(times[0] ?? null) : 'f."time"'
-  const place = batch.date === null ? loadPlace(task, columns, commit) : { time, rank: '1' }
-  const own = [
-    `${file} AS "dart_source_file"`,
+  const isOne = facts.length === 1
+  const fact = (index: number, name: string): string => (isOne ? (facts[0]?.[index] as string) : `f."${name}"`)
+  const { time, rank } = places(fact(1, 'time'), fact(2, 'at'))
+  const select = [
+    ...columns.map(({ name }) => `r.${quoteName(name)}`),
+    `${fact(0, 'name')} AS "dart_source_file"`,
     'r."_row" AS "dart_source_row"',
-    `${place.time} AS "dart_sequence_time"`,
-    `${place.rank} AS "dart_sequence_rank"`,
+    `${time} AS "dart_sequence_time"`,
+    `${rank} AS "dart_sequence_rank"`,
+    ...(dates === null || dates.length === 1 ? [] : [`${fact(3, 'date')} AS "$date"`]),
   ]
-  const join = isOne
-    ? ''
-    : ` INNER JOIN (VALUES ${values.join(', ')}) AS f("number", "name", "time") ON f."number" = r."_file"`
-  return `SELECT ${[...names, ...own].join(', ')} FROM ${quoteName(batch.output)} r${join}`
+  const values = facts.map((own, index) => `(${index}, ${own.join(', ')})`)
+  const join = ` INNER JOIN (VALUES ${values.join(', ')}) AS f("number", "name", "time", "at", "date") ON f."number" = r."_file"`
+  return `SELECT ${select.join(', ')} FROM ${quoteName(batch.output)} r${isOne ? '' : join}`
 }
 
-function timestamp(text: string | null): string {
-  return text === null ? 'try_convert(NULL, timestamp)' : `TIMESTAMP '${text}'`
+/** The time in a file's name; null for a full load. */
+function timeSql(name: DmsName): string {
+  return name.kind === 'changes' ? `TIMESTAMP '${name.time}'` : 'try_convert(NULL, timestamp)'
 }
+
+const landingStep = 1_000_000 // more full loads than one landing can have
 
 /**
- * A row of a full load has the time of its commit where it has one. Otherwise the first full load comes before everything
- * (rank 0), and a later one right after the changes that landed before it: changes have rank 1, a later load the number of
- * its landing, so that of two the later wins.
+ * The place of a batch's rows, from its file's time and number. Changes have the time of their file and rank 1. A row of a
+ * full load has the time of its commit where it has one, with a rank of at most 0. Otherwise the first full load comes
+ * before everything, and a later one right after the changes that landed before it: its rank begins with the number of its
+ * landing, so that of two the later wins. Of the files of one landing the last by name has the greatest rank.
  */
-function loadPlace({ from }: LandTask, columns: Column[], commit: CommitRecord | null): { time: string; rank: string } {
+function placesOf(
+  { from }: LandTask,
+  { columns, files, dates }: Batch,
+  commit: CommitRecord | null,
+): (time: string, at: string) => { time: string; rank: string } {
+  if (dates !== null) return (time) => ({ time, rank: '1' })
   const names = (commit?.bookmark ?? [])
     .filter((file) => !file.isRefused && file.sameAs === undefined)
     .map(({ path }) => path.slice(path.lastIndexOf('/') + 1))
-  const isFirst = !names.some((name) => name.toUpperCase().startsWith('LOAD'))
-  const later = String(Math.max(2, (commit?.number ?? 0) + 1))
-  const last = isFirst
-    ? undefined
-    : names
-        .filter((name) => /^\d/.test(name))
-        .sort()
-        .at(-1)
-  const place = isFirst
-    ? { time: timestamp(null), rank: '0' }
-    : { time: timestamp(last === undefined ? null : timeOf(last)), rank: later }
+  const isFirst = !names.some((name) => name.startsWith('LOAD'))
+  const changes = names.filter((name) => /^\d/.test(name)).sort()
+  const last = changes.at(-1)
+  const known = last === undefined ? null : readName(last)
+  const first = (at: string): string => `${at} - ${files.length - 1}`
+  const later = (at: string): string => `${((commit?.number ?? 0) + 1) * landingStep} + ${at}`
   const committed = columns.find(({ name }) => name.toLowerCase() === from.commitTime.toLowerCase())
-  if (committed === undefined) return place
-  const { value } = convert(`r.${quoteName(committed.name)}`, committed.type, 'timestamp')
-  return {
-    time: `coalesce(${value}, ${place.time})`,
-    rank: `CASE WHEN ${value} IS NOT NULL THEN 0 ELSE ${place.rank} END`,
+  return (time, at) => {
+    const place =
+      isFirst || known === null
+        ? { time, rank: isFirst ? first(at) : later(at) }
+        : { time: timeSql(known), rank: later(at) }
+    if (committed === undefined) return place
+    const value = fittingValue(convert(`r.${quoteName(committed.name)}`, committed.type, 'timestamp'))
+    return {
+      time: `coalesce(${value}, ${place.time})`,
+      rank: `CASE WHEN ${value} IS NOT NULL THEN ${first(at)} ELSE ${place.rank} END`,
+    }
   }
-}
-
-/** `20250103-101500123.parquet` → `2025-01-03 10:15:00.123`. */
-function timeOf(name: string): string {
-  return name.replace(/^(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})(\d{3}).*$/, '$1-$2-$3 $4:$5:$6.$7')
 }

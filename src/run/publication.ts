@@ -54,7 +54,7 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
     task: plan.task,
     committedAt: new Date().toISOString(),
     staging,
-    moves: [...plan.publish.steps.flatMap((step) => moves(step, staged, staging)), ...list],
+    moves: [...plan.publish.steps.flatMap((step) => moves(step, staged, staging, plan)), ...list],
     partitions: partitions(plan, staged, previous),
     bookmark: bookmarkAfter(plan, previous),
     state: plan.publish.state,
@@ -159,11 +159,19 @@ function checkBalance(plan: Plan, staged: Staged, counts: CommitCounts, dryRun: 
   }
 }
 
-function moves(step: PublishStep, staged: Staged, staging: string): PublishMove[] {
+/** The files of a step: of a split output those of its part. */
+function filesOf({ output, part }: PublishStep, staged: Staged, plan: Plan): StagedFile[] {
+  const own = staged.files.filter((file) => file.output === output)
+  if (part === undefined) return own
+  const index = plan.outputs.find(({ name }) => name === output)?.split?.values.indexOf(part)
+  return own.filter((file) => file.part === index)
+}
+
+function moves(step: PublishStep, staged: Staged, staging: string, plan: Plan): PublishMove[] {
   if (step.mode === 'remove') {
     return [{ kind: 'replace-folder', staged: null, target: step.target, trash: `${staging}/trash/${step.output}` }]
   }
-  const files = staged.files.filter(({ output }) => output === step.output)
+  const files = filesOf(step, staged, plan)
   if (step.mode === 'append') {
     return files.map(({ path }) => ({
       kind: 'add-file',
@@ -171,8 +179,10 @@ function moves(step: PublishStep, staged: Staged, staging: string): PublishMove[
       target: `${step.target}/${nameOf(path)}`,
     }))
   }
-  const folder = files.length === 0 ? null : `${staging}/${step.output}`
-  return [{ kind: 'replace-folder', staged: folder, target: step.target, trash: `${staging}/trash/${step.output}` }]
+  const [first] = files
+  const folder = first === undefined ? null : `${staging}/${first.path.slice(0, first.path.lastIndexOf('/'))}`
+  const trash = `${staging}/trash/${step.output}${step.part === undefined ? '' : `/${encodeURIComponent(step.part)}`}`
+  return [{ kind: 'replace-folder', staged: folder, target: step.target, trash }]
 }
 
 function nameOf(path: string): string {
@@ -198,8 +208,9 @@ async function stageUnreadable(
  */
 function partitions(plan: Plan, staged: Staged, previous: CommitRecord | null): PublishedPartition[] {
   const after = [...(previous?.partitions ?? [])]
-  for (const { output, mode, target, table, partition, columns } of plan.publish.steps) {
-    const files = staged.files.filter((file) => file.output === output).map(publishedFile)
+  for (const step of plan.publish.steps) {
+    const { mode, target, table, partition, columns } = step
+    const files = filesOf(step, staged, plan).map(publishedFile)
     const isSame = (other: PublishedPartition): boolean =>
       other.location === target && JSON.stringify(other.columns) === JSON.stringify(columns)
     if (mode === 'remove') {

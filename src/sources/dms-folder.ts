@@ -46,8 +46,9 @@ export async function listTable(store: Store, folder: string): Promise<DmsFiles>
 
 /** What a file's name says; null where it is none that DMS gives. */
 export function readName(name: string): DmsName | null {
-  if (/^LOAD[0-9A-F]{8}\.parquet$/i.test(name)) return { kind: 'load' }
-  const parts = /^(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})(\d{3})\.parquet$/i.exec(name)
+  // No other spelling of these: names in order are files in order, and two names never one time.
+  if (/^LOAD[0-9A-F]{8}\.parquet$/.test(name)) return { kind: 'load' }
+  const parts = /^(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})(\d{3})\.parquet$/.exec(name)
   if (parts === null) return null
   const [, year, month, day, hour, minute, second, milli] = parts
   const date = `${year}-${month}-${day}`

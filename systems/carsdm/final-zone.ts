@@ -10,7 +10,7 @@ import {
 import type { CarsTable } from './tables.ts'
 
 const dayMs = 86_400_000
-const sequence = ['dart_sequence_time', 'dart_sequence_rank', 'dms_commit_ts', 'dart_source_file', 'dart_source_row']
+const sequence = ['dart_sequence_time', 'dart_sequence_rank', 'dms_commit_ts', 'dart_source_row']
 
 /** What the pipeline's parameters and environment say of every table. */
 export type Zones = Pick<ApplyChangesTask, 'deletes' | 'onBadValue'> & {

@@ -9,6 +9,9 @@ import type { Session } from './session.ts'
 /** A relation whose rows are numbered by a column, not necessarily without gaps. */
 export type NumberedRelation = { from: string; number: string; rows: number; isDense: boolean }
 
+// Trying larger dictionaries, and filters that few readers use, costs a fifth of the time to save 3 % of the bytes.
+const writing = 'DICTIONARY_SIZE_LIMIT 2000, WRITE_BLOOM_FILTER false'
+
 /** Writes one output; the row counts given back are those the Parquet writer reports. */
 export async function writeOutput(
   session: Session,
@@ -65,6 +68,45 @@ export async function writeWhole(
   return null
 }
 
+/** Writes a split output in one go, each part as one file in the folder of its index. */
+export async function writeParts(
+  session: Session,
+  output: PlanOutput,
+  { by, values }: { by: string; values: string[] },
+  context: EngineContext & { staging: string },
+): Promise<StagedFile[]> {
+  const folder = path.join(context.staging, output.name)
+  const [name, made] = [fileName(0, context.fileSuffix), path.join(folder, 'parts')]
+  fs.mkdirSync(folder, { recursive: true })
+  const cases = values.map((value, index) => `WHEN ${quoteText(value)} THEN ${index}`).join(' ')
+  const stats = await session.rows(
+    `COPY (SELECT ${castColumns(output)}, CASE ${quoteName(by)} ${cases} END AS "$part" FROM ${quoteName(output.view)} WHERE ${quoteName(by)} IN (${values.map(quoteText).join(', ')}))
+     TO ${quoteText(made)} (FORMAT parquet, COMPRESSION ${output.codec}, ${writing}, PARTITION_BY ("$part"), FILENAME_PATTERN 'part-', RETURN_STATS)`,
+  )
+  const files: StagedFile[] = []
+  for (const { filename, count, file_size_bytes: bytes } of stats) {
+    const part = Number(/=(\d+)$/.exec(path.dirname(String(filename)))?.[1])
+    fs.mkdirSync(path.join(folder, String(part)))
+    fs.renameSync(String(filename), path.join(folder, String(part), name))
+    files.push({
+      output: output.name,
+      path: `${output.name}/${part}/${name}`,
+      rows: Number(count),
+      bytes: Number(bytes),
+      part,
+    })
+  }
+  fs.rmSync(made, { recursive: true, force: true })
+  context.onProgress({ phase: 'write', percent: 100 })
+  return files.sort((a, b) => (a.part ?? 0) - (b.part ?? 0))
+}
+
+function castColumns({ columns }: PlanOutput): string {
+  return columns
+    .map(({ name, type }) => `CAST(${quoteName(name)} AS ${duckdbType(type)}) AS ${quoteName(name)}`)
+    .join(', ')
+}
+
 function fileName(index: number, suffix: string): string {
   return `part-${String(index).padStart(5, '0')}-${suffix}.parquet`
 }
@@ -76,12 +118,9 @@ async function copy(
   folder: string,
   name: string,
 ): Promise<StagedFile> {
-  const columns = output.columns
-    .map(({ name, type }) => `CAST(${quoteName(name)} AS ${duckdbType(type)}) AS ${quoteName(name)}`)
-    .join(', ')
   const target = path.join(folder, name)
   const [stats] = await session.rows(
-    `COPY (SELECT ${columns} FROM ${from}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION ${output.codec}, RETURN_STATS)`,
+    `COPY (SELECT ${castColumns(output)} FROM ${from}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION ${output.codec}, ${writing}, RETURN_STATS)`,
   )
   const file = {
     output: output.name,

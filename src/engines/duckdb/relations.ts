@@ -113,6 +113,12 @@ export async function createNewest(session: Session, view: NewestView, number: s
     CREATE VIEW ${quoteName(view.name)} AS
       SELECT ${view.columns.map(quoteName).join(', ')}, ${number} AS "$row" FROM ${quoteName(from)}
       WHERE (${condition}) AND ${number} NOT IN (SELECT row_id FROM ${superseded})`)
+  if (view.newest.superseded !== undefined) {
+    await session.run(`
+      CREATE VIEW ${quoteName(view.newest.superseded)} AS
+        SELECT ${view.columns.map(quoteName).join(', ')} FROM ${quoteName(from)}
+        WHERE ${number} IN (SELECT row_id FROM ${superseded})`)
+  }
   const [count] = await session.rows(`SELECT count(*) AS n FROM ${superseded}`)
   return Number(count?.n)
 }

@@ -97,6 +97,7 @@ async function connect(
   // Rows have no order of their own in a plan, and keeping one would hold back the threads.
   await session.run(`
     SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET default_collation = '';
+    SET partitioned_write_max_open_files = 10000; -- beyond it, a part would become several files
     SET enable_progress_bar = true; SET enable_progress_bar_print = false`)
   if (schema !== undefined) await session.run(`CREATE SCHEMA IF NOT EXISTS ${schema}; USE ${schema}`)
   return session

@@ -453,13 +453,11 @@ def create_newest(spark, view, functions):
     keys = ', '.join(quote(name) for name in newest['key'])
     where = '%s WHERE (%s)' % (quote(newest['from']), expand(newest['where'], functions))
     order = ', '.join('%s DESC NULLS LAST' % expand(term, functions) for term in newest['orderBy'])
-    create_view(
-        spark.sql(
-            'SELECT %s FROM (SELECT *, row_number() OVER (PARTITION BY %s ORDER BY %s) AS `$place` FROM %s) '
-            'WHERE `$place` = 1' % (', '.join(quote(name) for name in view['columns']), keys, order or keys, where)
-        ),
-        view['name'],
-    )
+    columns = ', '.join(quote(name) for name in view['columns'])
+    placed = 'SELECT %s FROM (SELECT *, row_number() OVER (PARTITION BY %s ORDER BY %s) AS `$place` FROM %s) WHERE `$place` %s 1'
+    create_view(spark.sql(placed % (columns, keys, order or keys, where, '=')), view['name'])
+    if newest.get('superseded') is not None:
+        create_view(spark.sql(placed % (columns, keys, order or keys, where, '>')), newest['superseded'])
     return spark.sql('SELECT count(*) - count(DISTINCT struct(%s)) FROM %s' % (keys, where)).first()[0]
 
 
@@ -495,9 +493,13 @@ def write_output(spark, storage, output, is_cached, staging, suffix):
     frame = spark.table(quote(output['view']))
     with strict(spark):
         there = {field.name: field.dataType for field in frame.schema.fields}
-        frame = frame.select(*[output_column(column, there) for column in output['columns']])
+        split = output.get('split')
+        parts = [] if split is None else [part_column(split)]
+        frame = frame.select(*[output_column(column, there) for column in output['columns']], *parts)
     # Rows that are made twice could come in another order the second time, and one be lost for another.
     frame = frame if is_cached else frame.persist(StorageLevel.MEMORY_AND_DISK)
+    if output.get('split') is not None:
+        return write_parts(spark, storage, frame, output, staging, suffix)
     counts = frame.groupBy(F.spark_partition_id().cast('bigint').alias('part')).count().orderBy('part').collect()
     rows = sum(count for _, count in counts)
     file_count = min(output['fileCount'], rows)
@@ -511,6 +513,30 @@ def write_output(spark, storage, output, is_cached, staging, suffix):
     if not is_cached:
         frame.unpersist()
     return rows, files
+
+
+def part_column(split):
+    """The index of the value of a split output's column; null for other values."""
+    from pyspark.sql import functions as F
+
+    value = F.col(quote(split['by']))
+    index = F.lit(None).cast('int')
+    for number, text in enumerate(split['values']):
+        index = F.when(value == F.lit(text), F.lit(number)).otherwise(index)
+    return index.alias(FILE_COLUMN)
+
+
+def write_parts(spark, storage, frame, output, staging, suffix):
+    """Writes a split output, each part as one file in the folder of its index."""
+    from pyspark.sql import functions as F
+
+    apart = locate(staging, '_writing-%s' % output['name'])
+    count = len(output['split']['values'])
+    rows = frame.where(F.col(FILE_COLUMN).isNotNull()).repartition(count, FILE_COLUMN)
+    rows.write.option('compression', output['codec']).partitionBy(FILE_COLUMN).parquet(apart)
+    files = move_files(storage, apart, output['name'], staging, suffix, in_folders=True)
+    storage.system(apart).delete(storage.path(apart), True)
+    return sum(file['rows'] for file in files), files
 
 
 def output_column(column, there):
@@ -543,7 +569,7 @@ def spread_rows(spark, frame, counts, rows, file_count):
     return numbered.repartition(4 * file_count, FILE_COLUMN)
 
 
-def move_files(storage, apart, name, staging, suffix):
+def move_files(storage, apart, name, staging, suffix, in_folders=False):
     folders = sorted((int(folder.partition('=')[2]), folder) for folder, _ in storage.list(apart) if '=' in folder)
     system = storage.system(apart)
     system.mkdirs(storage.path(locate(staging, name)))
@@ -551,10 +577,14 @@ def move_files(storage, apart, name, staging, suffix):
     for index, folder in folders:
         [(written, size)] = storage.list('%s/%s' % (apart, folder))
         path = '%s/part-%05d-%s.parquet' % (name, index, suffix)
+        if in_folders:
+            path = '%s/%d/part-00000-%s.parquet' % (name, index, suffix)
+            system.mkdirs(storage.path(locate(staging, '%s/%d' % (name, index))))
         to = locate(staging, path)
         if not system.rename(storage.path('%s/%s/%s' % (apart, folder, written)), storage.path(to)):
             raise PlanError('cannot move a written file to %s' % path)
-        files.append({'output': name, 'path': path, 'rows': storage.footer(to)[1], 'bytes': size})
+        part = {'part': index} if in_folders else {}
+        files.append({'output': name, 'path': path, 'rows': storage.footer(to)[1], 'bytes': size, **part})
     return files
 
 

@@ -81,7 +81,12 @@ async function make(folder: string, where: string): Promise<void> {
 /** Makes a new database below a folder and packs it, for `unpackTemplate`. */
 export async function makeTemplate(folder: string, file: string | URL): Promise<void> {
   const where = path.join(folder, 'database')
-  await (await start(where, making)).close()
+  const lite = await start(where, making)
+  // Two thirds of a new cluster are databases to copy others from.
+  await lite.exec(`UPDATE pg_database SET datistemplate = false WHERE datname <> current_database()`)
+  for (const name of ['template0', 'template1']) await lite.exec(`DROP DATABASE ${name}`)
+  await lite.exec('CHECKPOINT')
+  await lite.close()
   packTemplate(where, file)
 }
 

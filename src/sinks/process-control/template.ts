@@ -35,6 +35,7 @@ export function unpackTemplate(folder: string): boolean {
     if (bytes === null) fs.mkdirSync(target)
     else {
       fs.writeFileSync(target, content.subarray(at, at + bytes), { mode: 0o600 })
+      fs.utimesSync(target, 0, 0) // what is written from now on is younger, and is made durable
       at += bytes
     }
   }
