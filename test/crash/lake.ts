@@ -4,6 +4,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { quoteText } from '../../src/engines/portable.ts'
+import { foldCommits, type StoredCommit } from '../../src/run/commit-record.ts'
 import type { CommitRecord } from '../../src/types.ts'
 import { millrace } from '../cli.ts'
 
@@ -121,9 +122,12 @@ async function hashRows(files: string[]): Promise<{ rows: number; hash: string }
 
 /** The commits of a day, oldest first. */
 export function commitsOf(root: string, day: string): CommitRecord[] {
-  return filesIn(root, dayFolders(day).commits)
+  const stored = filesIn(root, dayFolders(day).commits)
     .filter((file) => /\/\d{8}\.json$/.test(file))
-    .map((file) => JSON.parse(fs.readFileSync(file, 'utf8')) as CommitRecord)
+    .map((file) => JSON.parse(fs.readFileSync(file, 'utf8')) as StoredCommit)
+  return stored.map(({ base, number }) =>
+    foldCommits(stored.filter((one) => one.number >= base && one.number <= number)),
+  )
 }
 
 /** The runs of a root with the types of their events, in order of their names. */

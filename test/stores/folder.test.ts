@@ -53,8 +53,8 @@ describe('a folder store', () => {
     for (const name of ['b', 'a', 'c/inner']) await store.replace(`list/${name}`, name)
     expect(await store.list('list')).toEqual({
       files: [
-        { path: 'list/a', bytes: 1 },
-        { path: 'list/b', bytes: 1 },
+        { path: 'list/a', bytes: 1, modifiedMs: expect.any(Number) },
+        { path: 'list/b', bytes: 1, modifiedMs: expect.any(Number) },
       ],
       folders: ['c'],
       unnamed: [],

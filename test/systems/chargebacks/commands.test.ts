@@ -73,6 +73,7 @@ describe.concurrent('looking', () => {
   it('list names the pipelines', async () => {
     expect(JSON.parse((await millrace(['list', '--json'])).stdout)).toEqual([
       { name: 'chargebacks', description: expect.stringContaining('partition') },
+      { name: 'carsdm', description: expect.stringContaining('Final zone') },
     ])
     expect((await millrace(['list'])).stdout).toMatch(/^chargebacks {2}/m)
   })
