@@ -47,7 +47,7 @@ export type ApplyChangesTask = {
   history: ChangeHistory | null
 }
 
-type Defaults = 'operation' | 'leaveOut' | 'deletes' | 'scdType' | 'onBadValue' | 'history'
+type Defaults = 'operation' | 'sequenceBy' | 'changedAt' | 'leaveOut' | 'deletes' | 'scdType' | 'onBadValue' | 'history'
 
 /** The columns that the table has besides those of its source. */
 export function ownColumns({ deletes, scdType }: Pick<ApplyChangesTask, 'deletes' | 'scdType'>): Column[] {
@@ -64,7 +64,7 @@ export function ownColumns({ deletes, scdType }: Pick<ApplyChangesTask, 'deletes
 }
 
 /**
- * Defines a task that applies changes. Throws `usage` for a key that is not declared, a type that is none, a column of
+ * Defines a task that applies changes; how they are read comes from their source unless it is said here. Throws `usage` for a key that is not declared, a type that is none, a column of
  * a name that the table keeps for itself, and places that overlap.
  */
 export function applyChanges(
@@ -79,8 +79,9 @@ export function applyChanges(
     ? [...options.columns]
     : Object.entries(options.columns).map(([column, type]) => ({ name: column, type }))
   const task: ApplyChangesTask = {
-    ...{ kind: 'apply-changes', name, operation: 'Op', leaveOut: [], deletes: 'keep', scdType: 1 },
-    ...{ onBadValue: 'quarantine', history: null },
+    ...{ kind: 'apply-changes', name, operation: 'Op', sequenceBy: [], changedAt: '', leaveOut: [], deletes: 'keep' },
+    ...{ scdType: 1, onBadValue: 'quarantine', history: null },
+    ...options.from,
     ...options,
     columns,
   }

@@ -106,8 +106,18 @@ export type DmsFolder = {
  */
 export type ChangeDatasets = { path: string; partitionColumn: string; codec: Codec; fileBytesTarget: number }
 
-/** A table of changes that Millrace published, and that of full loads beside it, whose rows are all images. */
-export type ChangeSource = { changes: string; loads: string | null }
+/**
+ * A table of changes that Millrace published, and that of full loads beside it, whose rows are all images; and how its rows
+ * are read, as the options of the same names of the task that applies them.
+ */
+export type ChangeSource = {
+  changes: string
+  loads: string | null
+  operation?: string
+  sequenceBy?: string[]
+  changedAt?: string
+  leaveOut?: string[]
+}
 
 /** A Parquet table in one folder; its files have about `fileBytesTarget` bytes. */
 export type ParquetTable = { path: string; codec: Codec; fileBytesTarget: number }
@@ -128,12 +138,15 @@ export const landedColumns = [
   { name: 'dart_sequence_rank', type: 'bigint' },
 ] as const
 
+/** What DMS calls the columns that it adds, unless it is told other names. */
+const dmsColumns = { operation: 'Op', commitTime: 'dms_commit_ts' }
+
 /** Names a DMS folder as a source. Throws `usage` for a path outside the root. */
 export function dmsFolder(
   path: string,
   options: Pick<DmsFolder, 'tables'> & Partial<Pick<DmsFolder, 'operation' | 'commitTime'>>,
 ): DmsFolder {
-  return { path: dataPath(path), operation: 'Op', commitTime: 'dms_commit_ts', ...options }
+  return { path: dataPath(path), ...dmsColumns, ...options }
 }
 
 /** Names landed changes as a target. Throws `usage` for a path outside the root. */
@@ -142,8 +155,19 @@ export function changeDatasets(path: string, options: Partial<Omit<ChangeDataset
 }
 
 /** The landed changes of a table as the source of another task, in the order that DMS wrote them. */
-export function landedChanges({ path }: Pick<ChangeDatasets, 'path'>, table: string): ChangeSource {
-  return { changes: `${path}/${table}`, loads: `${path}/${table}-LOAD` }
+export function landedChanges(
+  { path }: Pick<ChangeDatasets, 'path'>,
+  table: string,
+  { operation, commitTime }: Pick<DmsFolder, 'operation' | 'commitTime'> = dmsColumns,
+): ChangeSource {
+  return {
+    changes: `${path}/${table}`,
+    loads: `${path}/${table}-LOAD`,
+    operation,
+    sequenceBy: ['dart_sequence_time', 'dart_sequence_rank', commitTime, 'dart_source_row'],
+    changedAt: commitTime,
+    leaveOut: [commitTime, ...landedColumns.map(({ name }) => name)],
+  }
 }
 
 /** Names a Parquet table as a target. Throws `usage` for a path outside the root. */

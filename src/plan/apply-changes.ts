@@ -14,6 +14,7 @@ import type {
   Planned,
   PlanOutput,
   PublishStep,
+  TableName,
 } from '../types.ts'
 import { type ApplyShape, applyViews, historyColumns, rejectedColumns, stateColumns } from './apply-changes-views.ts'
 import { planInput } from './plan-input.ts'
@@ -272,7 +273,7 @@ function steps(task: ApplyChangesTask, shape: ApplyShape, survey: ApplySurvey, q
   const added = shape.restarts ? 'replace' : 'append'
   const whole = (output: string, target: string, columns: Column[], mode: PublishStep['mode']): PublishStep => ({
     ...{ output, target, mode, columns, partition: [] },
-    table: output === 'new_state' ? null : tableAt(target),
+    table: output === 'new_state' ? null : output === 'rejected' ? rejectedTable(target) : tableAt(target),
   })
   const dates = shape.dates.map((date): PublishStep => {
     const { path, partitionColumn } = history as NonNullable<typeof history>
@@ -294,6 +295,12 @@ function steps(task: ApplyChangesTask, shape: ApplyShape, survey: ApplySurvey, q
     whole('rejected', quarantine, rejectedColumns(shape), added),
     ...dates,
   ]
+}
+
+/** `quarantine_<pipeline>.<table>`, whatever the name of the task between them. */
+function rejectedTable(target: string): TableName {
+  const segments = target.split('/')
+  return { database: segments.slice(0, 2).join('_'), table: segments.at(-1) ?? target }
 }
 
 /** Where the sequence of every key's newest image and delete is remembered, beside no data that anybody reads. */

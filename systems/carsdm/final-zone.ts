@@ -1,16 +1,8 @@
 /** The task that brings a table's landed changes into the Final zone and the CDC zone. */
-import {
-  type ApplyChangesTask,
-  applyChanges,
-  changeHistory,
-  landedChanges,
-  landedColumns,
-  parquetTable,
-} from 'millrace'
+import { type ApplyChangesTask, applyChanges, changeHistory, landedChanges, parquetTable } from 'millrace'
 import type { CarsTable } from './tables.ts'
 
 const dayMs = 86_400_000
-const sequence = ['dart_sequence_time', 'dart_sequence_rank', 'dms_commit_ts', 'dart_source_row']
 
 /** What the pipeline's parameters and environment say of every table. */
 export type Zones = Pick<ApplyChangesTask, 'deletes' | 'onBadValue'> & {
@@ -28,9 +20,6 @@ export function toFinalZone({ table, columns, primaryKey }: CarsTable, zones: Zo
     from: landedChanges(zones.datasets, table),
     columns,
     keys: primaryKey,
-    sequenceBy: sequence,
-    changedAt: 'dms_commit_ts',
-    leaveOut: ['dms_commit_ts', ...landedColumns.map(({ name }) => name)],
     deletes: zones.deletes,
     onBadValue: zones.onBadValue,
     to: parquetTable(`${zones.final}/${table}`),

@@ -116,5 +116,7 @@ function nextSteps(command: string, root: string): string {
     `${command} run chargebacks --root ${root} --output-file-count 3   # the same day in three files`,
     `${command} sql --root ${root} "select status, count(*) n, sum(amount) total from chargebacks group by 1 order by 1"`,
     `${command} plan chargebacks --root ${root}         # what a run would do now`,
+    `${command} run carsdm --root ${root} --deletes flag   # the Final zone made anew with is_deleted and deleted_at`,
+    `${command} sql --root ${root} "select Op, count(*) n from final_cars__cdc.FIELD group by 1 order by 1"`,
   ].join('\n')
 }

@@ -1,0 +1,171 @@
+/** Landing and applying changes as any pipeline can: versions of rows (SCD type 2), and rules that carsdm does not use. */
+import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import * as path from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import {
+  applyChanges,
+  changeDatasets,
+  type DeleteRule,
+  definePipeline,
+  dmsFolder,
+  land,
+  landedChanges,
+  type Pipeline,
+  parquetTable,
+} from 'millrace'
+import { afterAll, describe, expect, it } from 'vitest'
+import { startRun } from '../../src/run/run.ts'
+import { cdc, type FileContent, landFile, load } from '../systems/carsdm/landing.ts'
+import { runOptions } from './lake.ts'
+
+const roots: string[] = []
+afterAll(() => {
+  for (const root of roots) fs.rmSync(root, { recursive: true, force: true })
+})
+
+function newRoot(): string {
+  const root = fs.mkdtempSync(path.join(tmpdir(), 'millrace-apply-'))
+  roots.push(root)
+  return root
+}
+
+function pipelineOf(scdType: 1 | 2, deletes: DeleteRule): Pipeline {
+  const datasets = changeDatasets('landed')
+  const source = dmsFolder('landing/cars/dbo', { tables: ['ITEM'] })
+  return definePipeline({
+    name: 'items',
+    description: 'items',
+    params: {},
+    metrics: ['rows_final'],
+    tasks: () => [
+      land('land', { from: source, to: datasets }),
+      applyChanges('apply', {
+        from: landedChanges(datasets, 'ITEM'),
+        columns: { id: 'int', name: 'string' },
+        keys: ['id'],
+        scdType,
+        deletes,
+        to: parquetTable('final/ITEM'),
+      }),
+    ],
+  })
+}
+
+async function landAll(root: string, files: FileContent[]): Promise<void> {
+  for (const file of files) await landFile(root, 'ITEM', file)
+}
+
+/** The rows of the table as text, null as a dash. */
+async function rowsOf(root: string, order: string): Promise<string[]> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' })
+  const connection = await instance.connect()
+  const reader = await connection.runAndReadAll(
+    `SELECT * FROM read_parquet('${root}/final/ITEM/*.parquet') ORDER BY ${order}`,
+  )
+  const rows = reader.getRowsJson().map((row) => row.map((value) => (value === null ? '-' : String(value))).join(' | '))
+  connection.closeSync()
+  instance.closeSync()
+  return rows
+}
+
+const changes = 'Op string, id int, name string, dms_commit_ts timestamp'
+const first = load(1, 'id int, name string', [1, 'one'], [2, 'two'])
+const second = cdc(8, changes, ['U', 1, 'uno', '2025-11-03 07:59:00'], ['I', 3, 'tres', '2025-11-03 07:59:30'])
+const third = cdc(9, changes, ['D', 1, null, '2025-11-03 08:30:00'], ['U', 3, 'drei', '2025-11-03 08:31:00'])
+const fourth = cdc(10, changes, ['I', 1, 'again', '2025-11-03 09:30:00'])
+
+const versions = [
+  '1 | one | - | 2025-11-03 07:59:00 | false',
+  '1 | uno | 2025-11-03 07:59:00 | 2025-11-03 08:30:00 | false',
+  '1 | again | 2025-11-03 09:30:00 | - | true',
+  '2 | two | - | - | true',
+  '3 | tres | 2025-11-03 07:59:30 | 2025-11-03 08:31:00 | false',
+  '3 | drei | 2025-11-03 08:31:00 | - | true',
+]
+const inOrder = 'id, valid_from NULLS FIRST'
+
+describe('versions of rows (SCD type 2)', () => {
+  it.each([
+    ['in one run', [[first, second, third, fourth]]],
+    ['in the order of time', [[first], [second], [third], [fourth]]],
+    ['with late changes between', [[first, fourth], [third], [second]]],
+  ])('are the same %s, a delete ends the current one', async (_, runs) => {
+    const root = newRoot()
+    for (const files of runs) {
+      await landAll(root, files)
+      expect(await startRun(runOptions(root, pipelineOf(2, 'apply')), {})).toMatchObject({ status: 'succeeded' })
+    }
+    expect(await rowsOf(root, inOrder)).toEqual(versions)
+  })
+
+  it('tell which version was deleted, and when', async () => {
+    const root = newRoot()
+    await landAll(root, [first, second, third])
+    await startRun(runOptions(root, pipelineOf(2, 'flag')), {})
+    expect(await rowsOf(root, inOrder)).toEqual([
+      '1 | one | - | 2025-11-03 07:59:00 | false | false | -',
+      '1 | uno | 2025-11-03 07:59:00 | 2025-11-03 08:30:00 | false | true | 2025-11-03 08:30:00',
+      '2 | two | - | - | true | false | -',
+      '3 | tres | 2025-11-03 07:59:30 | 2025-11-03 08:31:00 | false | false | -',
+      '3 | drei | 2025-11-03 08:31:00 | - | true | false | -',
+    ])
+  })
+
+  it('go on through a delete where deletes are kept', async () => {
+    const root = newRoot()
+    await landAll(root, [first, second, third])
+    await startRun(runOptions(root, pipelineOf(2, 'keep')), {})
+    expect((await rowsOf(root, inOrder)).filter((row) => row.startsWith('1'))).toEqual([
+      '1 | one | - | 2025-11-03 07:59:00 | false',
+      '1 | uno | 2025-11-03 07:59:00 | - | true',
+    ])
+  })
+
+  it('are made anew when the table becomes one of versions, and again when it no longer is', async () => {
+    const root = newRoot()
+    await landAll(root, [first, second, third, fourth])
+    await startRun(runOptions(root, pipelineOf(1, 'apply')), {})
+    expect(await rowsOf(root, 'id')).toEqual(['1 | again', '2 | two', '3 | drei'])
+    await startRun(runOptions(root, pipelineOf(2, 'apply')), {})
+    expect(await rowsOf(root, inOrder)).toEqual(versions)
+    await startRun(runOptions(root, pipelineOf(1, 'apply')), {})
+    expect(await rowsOf(root, 'id')).toEqual(['1 | again', '2 | two', '3 | drei'])
+  })
+})
+
+describe('a table that is changed by hand', () => {
+  it('is made anew when its folder is gone, refused when a file is missing or strange', async () => {
+    const root = newRoot()
+    await landAll(root, [first, second])
+    const options = (): ReturnType<typeof runOptions> => runOptions(root, pipelineOf(1, 'keep'))
+    await startRun(options(), {})
+    fs.rmSync(path.join(root, 'final/ITEM'), { recursive: true })
+    const again = await startRun(options(), {})
+    expect([again.status, again.warnings.join()]).toEqual([
+      'succeeded with warnings',
+      expect.stringContaining('made anew'),
+    ])
+    expect(await rowsOf(root, 'id')).toEqual(['1 | uno', '2 | two', '3 | tres'])
+    fs.writeFileSync(path.join(root, 'final/ITEM/mine.parquet'), 'x')
+    const strange = await startRun(options(), {})
+    expect([strange.status, strange.error]).toEqual(['failed', expect.stringContaining('mine.parquet')])
+    fs.rmSync(path.join(root, 'final/ITEM/mine.parquet'))
+    const [file] = fs.readdirSync(path.join(root, 'final/ITEM'))
+    fs.appendFileSync(path.join(root, 'final/ITEM', file as string), 'x')
+    const longer = await startRun(options(), {})
+    expect([longer.status, longer.error]).toEqual(['failed', expect.stringContaining('the last commit recorded')])
+  })
+
+  it('is not made anew from less than it was made from', async () => {
+    const root = newRoot()
+    await landAll(root, [first, second])
+    await startRun(runOptions(root, pipelineOf(1, 'keep')), {})
+    fs.rmSync(path.join(root, '_millrace/commits/landed'), { recursive: true })
+    const [standing] = [await rowsOf(root, 'id')]
+    fs.rmSync(path.join(root, 'landing/cars/dbo/ITEM', second.name))
+    const failed = await startRun(runOptions(root, pipelineOf(1, 'flag')), {})
+    expect([failed.status, failed.error]).toEqual(['failed', expect.stringContaining('no longer there')])
+    expect(await rowsOf(root, 'id')).toEqual(standing)
+  })
+})
