@@ -255,6 +255,11 @@ function landedSql(task: LandTask, batch: Batch, input: PlanInput, commit: Commi
   return `SELECT ${select.join(', ')} FROM ${quoteName(batch.output)} r${isOne ? '' : join}`
 }
 
+/** A number in SQL, plus another. */
+function sum(sql: string, number: number): string {
+  return /^\d+$/.test(sql) ? String(Number(sql) + number) : `${sql} + ${number}`
+}
+
 /** The time in a file's name; null for a full load. */
 function timeSql(name: DmsName): string {
   return name.kind === 'changes' ? `TIMESTAMP '${name.time}'` : 'try_convert(NULL, timestamp)'
@@ -281,8 +286,8 @@ function placesOf(
   const changes = names.filter((name) => /^\d/.test(name)).sort()
   const last = changes.at(-1)
   const known = last === undefined ? null : readName(last)
-  const first = (at: string): string => `${at} - ${files.length - 1}`
-  const later = (at: string): string => `${((commit?.number ?? 0) + 1) * landingStep} + ${at}`
+  const first = (at: string): string => sum(at, 1 - files.length)
+  const later = (at: string): string => sum(at, ((commit?.number ?? 0) + 1) * landingStep)
   const committed = columns.find(({ name }) => name.toLowerCase() === from.commitTime.toLowerCase())
   return (time, at) => {
     const place =

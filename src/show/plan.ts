@@ -1,5 +1,5 @@
 /** A plan as text. */
-import type { Planned } from '../types.ts'
+import type { Plan, Planned, PlanOutput } from '../types.ts'
 import { bytes, count, plural } from './text.ts'
 
 /** What a task would do, partition by partition. */
@@ -31,13 +31,22 @@ function partitionText(planned: Planned): string {
     )
   }
   for (const { name, sql } of plan.metrics) lines.push(`    check   ${name}: ${sql}`)
-  for (const step of plan.publish.steps) {
-    const output = plan.outputs.find(({ name }) => name === step.output)
-    lines.push(
-      `    write   ${step.output}: ${plural(output?.fileCount ?? 0, 'file')}, ${output?.codec} → ${step.target} (${step.mode})`,
-    )
-  }
+  for (const output of plan.outputs) lines.push(writeText(plan, output))
+  for (const { mode, target } of plan.publish.steps) if (mode === 'remove') lines.push(`    remove  ${target}`)
   for (const file of plan.publish.unreadable?.files ?? [])
     lines.push(`    refuse  ${JSON.stringify(file.path)}: ${file.reason}`)
   return lines.join('\n')
+}
+
+/** Where an output goes; of a split one the folders of its first and last part. */
+function writeText({ publish }: Plan, { name, codec, fileCount, split }: PlanOutput): string {
+  const steps = publish.steps.filter((step) => step.output === name)
+  const [first, last] = [steps[0], steps.at(-1)]
+  const parts =
+    split === undefined
+      ? plural(fileCount, 'file')
+      : `1 file for each of ${count(split.values.length)} ${split.by.replace('$', '')}s`
+  const target =
+    first === last ? first?.target : `${first?.target} … ${last?.target.slice(last.target.lastIndexOf('/') + 1)}`
+  return `    write   ${name}: ${parts}, ${codec} → ${target} (${first?.mode})`
 }

@@ -43,8 +43,8 @@ export function lambdas(environment: CarsEnvironment, pgUrl: string | undefined)
       return parallel('RunBothCrawlers', {
         resultPath: null,
         branches: [
-          [crawler('crawl-final', 'CARS Final Zone Crawler', 'CARS-CRAWLER', final)],
-          [crawler('crawl-cdc', 'CARS CDC Crawler', 'CARS-cdc', `${final}/_cdc`)],
+          [crawler('crawl-final', `FSA-${environment.deployEnv}-CARS Final Zone Crawler`, 'CARS-CRAWLER', final)],
+          [crawler('crawl-cdc', `FSA-${environment.deployEnv}-CARS CDC Crawler`, 'CARS-cdc', `${final}/_cdc`)],
         ],
       })
     },
