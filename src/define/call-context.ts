@@ -16,8 +16,8 @@ export type CallContext = {
   store: ReadableStore
   /** The absolute path of `<root>/_millrace/<name>`, for what a call keeps on local disk. It may be missing. */
   folder: (name: string) => string
-  /** The other runs of this pipeline on this root that are surely over, whatever they left unsaid; the last one first. */
-  deadRuns: () => Promise<string[]>
+  /** Of these runs, those of this pipeline on this root that are surely over, whatever they left unsaid. */
+  deadRuns: (runs: readonly string[]) => Promise<string[]>
   /** Sends an alert with details through every notifier, and into the log. Not in a dry run. */
   notify: (details: Record<string, string>) => Promise<void>
   /** Something a person should know; the run then ends as `succeeded with warnings`. */

@@ -8,7 +8,7 @@ import type { Json } from '../types.ts'
 import { sendAlert } from './alert.ts'
 import type { Attempt } from './attempt.ts'
 import { planTask } from './data-task.ts'
-import { readRuns } from './run-log.ts'
+import { readRun } from './run-log.ts'
 
 /** What of an attempt, or of planning, a call can reach. */
 export type CallBase = Pick<
@@ -41,7 +41,7 @@ export function callContext(base: CallBase, { task, path, signal }: Caller): Cal
     signal,
     store,
     folder: (name) => ownFolder(base, name),
-    deadRuns: () => deadRuns(base),
+    deadRuns: (runs) => deadRuns(base, runs),
     notify: async (details) => {
       const messages = Object.entries(details).map(([name, value]) => `${name}: ${value}`)
       await write({ type: 'alert-sent', notifier: 'log', error: null, details })
@@ -64,9 +64,13 @@ function ownFolder({ store }: CallBase, name: string): string {
 }
 
 /** Whoever holds the lock knows that no other run goes on; a dry run holds none. */
-async function deadRuns({ store, pipeline, run, dryRun }: CallBase): Promise<string[]> {
-  const others = (await readRuns(store)).filter((other) => other.pipeline === pipeline.name && other.run !== run)
-  return others.filter(({ status }) => !dryRun || status !== 'running').map((other) => other.run)
+async function deadRuns({ store, pipeline, run, dryRun }: CallBase, runs: readonly string[]): Promise<string[]> {
+  const dead: string[] = []
+  for (const other of runs.filter((one) => one !== run)) {
+    const state = await readRun(store, other).catch(() => null) // of another root
+    if (state?.pipeline === pipeline.name && !(dryRun && state.status === 'running')) dead.push(other)
+  }
+  return dead
 }
 
 async function hasWork(base: CallBase, name: string, input: Json, signal: AbortSignal): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** Looks at the changes that landed for a table, and at the table as it stands. */
 import type { ApplyChangesTask } from '../define/apply-changes.ts'
 import { MillraceError } from '../errors.ts'
+import { identityText } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
 import { type ApplySurvey, type ChangeFile, statePath } from '../plan/apply-changes.ts'
 import type { CommitRecord, DataFile, PublishedPartition, Store } from '../types.ts'
@@ -26,6 +27,7 @@ export async function surveyApplyChanges(task: ApplyChangesTask, context: Survey
       `${task.to.path}  or what is remembered of it is gone; the table is made anew from all that landed`,
     )
   }
+  await checkNew([...loads, ...changes], commit, store)
   const lostDates = await findLostDates(task, store, commit)
   return { commit, loads, changes, standing: standing ?? [], state: state ?? [], isLost, lostDates }
 }
@@ -93,6 +95,18 @@ async function partFiles(store: Store, commit: CommitRecord | null, location: st
       `${folder}/${own}  ${what}; the last commit recorded ${file.bytes} bytes with ${file.rows} rows. Put the file back, or remove the whole folder to make the table anew from all that landed`,
     )
   })
+}
+
+/** What landed and is not in the table yet must be there: nobody else has it. */
+async function checkNew(landed: readonly DataFile[], commit: CommitRecord | null, store: Store): Promise<void> {
+  const consumed = new Set(commit?.bookmark.map(identityText))
+  for (const file of landed) {
+    if (consumed.has(identityText(file)) || (await store.kind(file.path)) === 'file') continue
+    throw new MillraceError(
+      'table-changed',
+      `${file.path}  is gone with ${file.rows} landed rows that are in no table yet. Put it back`,
+    )
+  }
 }
 
 async function findLostDates(

@@ -19,8 +19,8 @@ export type ProcessControlJob = {
   pipeline: string
   stateMachine: string
   run: string
-  /** Runs that ended without saying so. */
-  deadRuns: readonly string[]
+  /** Of runs whose rows are 'In Progress', those that ended without saying so. */
+  deadRuns: (runs: readonly string[]) => Promise<readonly string[]>
 }
 
 export type ProcessControl = {
@@ -107,11 +107,15 @@ async function transaction<T>(database: Database, work: () => Promise<T>): Promi
 
 async function startJob(session: Session, job: ProcessControlJob): Promise<number> {
   const { database } = session
+  const open = await database.query(
+    `SELECT run_id FROM ${runTable} JOIN ${jobTable} USING (data_ppln_job_id) WHERE job_stat_nm = 'In Progress' AND run_id <> $1`,
+    [job.run],
+  )
   await database.query(
     `UPDATE ${jobTable} SET job_stat_nm = 'Error', job_end_dttm = now(), err_msg = $2
      WHERE job_stat_nm = 'In Progress'
        AND data_ppln_job_id IN (SELECT data_ppln_job_id FROM ${runTable} WHERE run_id = ANY($1::text[]))`,
-    [job.deadRuns.filter((run) => run !== job.run), fitting(session, 'err_msg', deadMessage)],
+    [await job.deadRuns(open.map((row) => String(row.run_id))), fitting(session, 'err_msg', deadMessage)],
   )
   const [row] = await database.query(
     `UPDATE ${jobTable} SET job_stat_nm = 'In Progress', job_end_dttm = NULL, err_msg = NULL

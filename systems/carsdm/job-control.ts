@@ -19,7 +19,7 @@ export function jobControl(
   let isEnded = false
   const start = async (context: CallContext): Promise<number> => {
     const { pipeline, run } = context
-    return await open(context).start({ pipeline, stateMachine, run, deadRuns: await context.deadRuns() })
+    return await open(context).start({ pipeline, stateMachine, run, deadRuns: context.deadRuns })
   }
   const end = async (context: CallContext, id: number | null, message: string | null): Promise<void> => {
     if (id === null || isEnded) return

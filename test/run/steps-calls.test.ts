@@ -68,11 +68,17 @@ describe('the context of a call', () => {
     const where = newRoot()
     await landTables(where, ['T01'])
     const seen: Json[] = []
+    const asked: string[] = ['of another root']
     const look = call('look', {
       functionName: 'look',
       run: async (_, context) => {
         const has = async (table: string): Promise<boolean> => await context.hasWork('table', { table })
-        seen.push([await has('T01'), await has('T02'), await context.deadRuns(), context.folder('process-control')])
+        seen.push([
+          await has('T01'),
+          await has('T02'),
+          await context.deadRuns([...asked, context.run]),
+          context.folder('process-control'),
+        ])
         await expect(context.hasWork('tabel', {})).rejects.toThrow(/did you mean table\?/)
         expect(() => context.folder('runs')).toThrow(/is refused/)
         await context.warn('look out')
@@ -84,6 +90,7 @@ describe('the context of a call', () => {
     const steps = [look, map('Map', { steps: [withInput('table', { bind })] })]
     const options = runOptions(where, pipelineOf(steps))
     const first = await startRun(options, {})
+    asked.push(first.run)
     expect([first.status, first.warnings]).toEqual(['succeeded with warnings', ['look out']])
     const second = await startRun(options, {})
     expect(second.maps).toMatchObject([{ state: 'Map', items: [{ name: 'item 1', status: 'succeeded' }] }])

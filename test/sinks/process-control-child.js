@@ -6,7 +6,7 @@ const [folder, run, action] = process.argv.slice(2)
 const control = processControl({ folder })
 const tell = (word, value) => process.stderr.write(`${JSON.stringify({ word, value })}\n`)
 const still = () => new Promise((resolve) => setTimeout(resolve, 600_000))
-const job = (name) => ({ pipeline: 'carsdm', stateMachine: 'machine', run: name, deadRuns: [] })
+const job = (name) => ({ pipeline: 'carsdm', stateMachine: 'machine', run: name, deadRuns: async () => [] })
 
 if (action === 'hold') {
   await control.check()

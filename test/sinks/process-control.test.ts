@@ -25,7 +25,7 @@ const job = (run: string, deadRuns: string[] = []) => ({
   pipeline: 'carsdm',
   stateMachine: 'FSA-CARSDM',
   run,
-  deadRuns,
+  deadRuns: async (runs: readonly string[]) => runs.filter((other) => deadRuns.includes(other)),
 })
 
 afterAll(async () => {
