@@ -29,6 +29,7 @@ export {
   type SampleOptions,
   yesterday,
 } from './define/pipeline.ts'
+export { isReservedColumn } from './define/reserved-columns.ts'
 export {
   type CallOptions,
   type CallStep,

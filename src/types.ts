@@ -184,8 +184,7 @@ export type Staged = {
   metrics: Record<string, Record<string, number>>
 }
 
-/** `unit` where a task has several, such as tables. */
-export type Progress = { phase: string; percent: number; unit?: string }
+export type Progress = { phase: string; percent: number }
 
 export type EngineContext = {
   /** The storage root, an absolute folder. Inputs are resolved below it. */

@@ -8,8 +8,9 @@ import type { TableDefinition } from './landing.ts'
 /** By place, as `final FARM`: Final, the CDC zone, both Datasets and the quarantine of every table. */
 export type Answer = Record<string, Summary>
 
-// Of Datasets the rows with what gives them their order: their other columns are in Final and the CDC zone.
-const helpers = 'dart_source_file, dart_source_row, dart_sequence_time, dart_sequence_rank'
+// Of Datasets the rows with what gives them their order: their other columns are in Final and the CDC zone. Ranks only order
+// rows of one time, and each job has its own.
+const helpers = 'dart_source_file, dart_source_row, dart_sequence_time'
 
 /** Reads what stands below a root. */
 export async function answerOf(root: string, definitions: TableDefinition[]): Promise<Answer> {

@@ -1,5 +1,5 @@
 /** The catalog of a root: which tables exist, as their latest commits tell it, and the external ones of the configuration. */
-import { keptType } from '../formats/column-types.ts'
+import { unionColumns } from '../formats/column-types.ts'
 import type { Column, CommitRecord, PartitionValue, PublishedFile, TableName } from '../types.ts'
 
 /** A table with the columns of all of its partitions; a column's type is the one that holds those of every partition. */
@@ -42,21 +42,9 @@ export function readCatalog(commits: readonly CommitRecord[]): CatalogTable[] {
   }
   for (const table of tables.values()) {
     table.partitions.sort((a, b) => (a.location < b.location ? -1 : 1))
-    table.columns = mergeColumns(table.partitions)
+    table.columns = unionColumns(table.partitions.map(({ columns }) => columns))
   }
   return [...tables.values()].sort((a, b) => (tableText(a.name) < tableText(b.name) ? -1 : 1))
-}
-
-function mergeColumns(partitions: CatalogPartition[]): Column[] {
-  const found = new Map<string, { name: string; types: Set<string> }>()
-  for (const { columns } of partitions) {
-    for (const { name, type } of columns) {
-      const column = found.get(name.toLowerCase()) ?? { name, types: new Set() }
-      found.set(name.toLowerCase(), column)
-      column.types.add(type)
-    }
-  }
-  return [...found.values()].map(({ name, types }) => ({ name, type: keptType([...types]) }))
 }
 
 /** `database.table`. */

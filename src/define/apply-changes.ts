@@ -6,6 +6,7 @@ import { MillraceError, messageOf } from '../errors.ts'
 import { parseType } from '../formats/column-types.ts'
 import type { Column } from '../types.ts'
 import { type ChangeHistory, type ChangeSource, type ParquetTable, pathsOverlap } from './dataset.ts'
+import { isReservedColumn } from './reserved-columns.ts'
 
 /**
  * What a delete does to the table. `keep`: the last image stays. `flag`: it stays with `is_deleted` and `deleted_at`.
@@ -97,6 +98,8 @@ export function applyChanges(
   const own = ownColumns(task).map(({ name: column }) => column)
   const taken = declared.find((column) => own.includes(column.toLowerCase()))
   if (taken !== undefined) refuse(`column ${taken} has a name that the table keeps for itself`)
+  const reserved = declared.find((column) => isReservedColumn(column, task.history?.partitionColumn))
+  if (reserved !== undefined) refuse(`column ${reserved} has a name that is kept for what is added to changes`)
   for (const { name: column, type } of columns) {
     try {
       parseType(type)

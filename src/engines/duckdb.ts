@@ -21,15 +21,21 @@ export default function duckdbEngine(): Engine {
     const key = JSON.stringify([context.spill, context.memoryBytes, context.threads])
     if (shared?.key === key) return shared
     const old = shared
-    if (old !== null && old.users === 0) void old.database.then((database) => database.close())
-    shared = { key, database: openDatabase(context), users: 0 }
-    return shared
+    if (old !== null && old.users === 0) closeLater(old.database)
+    const database = openDatabase(context)
+    const own = { key, database, users: 0 }
+    // One that cannot be opened is tried anew by the next plan.
+    database.catch(() => {
+      if (shared === own) shared = null
+    })
+    shared = own
+    return own
   }
   return {
     name: 'duckdb',
-    probe,
+    probe: (input, context) => turns(turnsOf(context), () => probe(input, context)),
     execute: (plan, context) =>
-      turns(Math.max(2, context.threads), async () => {
+      turns(turnsOf(context), async () => {
         const own = open(context)
         own.users += 1
         executions += 1
@@ -47,12 +53,23 @@ export default function duckdbEngine(): Engine {
           // A database that spilled must close for its files to go; otherwise giving the memory back takes a quarter of a
           // second for a million rows, which the next steps need not wait for.
           if (own !== shared || (isLast && existsSync(context.spill))) {
-            if (isLast) await own.database.then((database) => database.close())
-            if (own === shared) shared = null
+            if (own === shared) shared = null // nobody else may take it from here on
+            if (isLast) closeLater(own.database)
           } else void dropSchema(own.database, schema)
         }
       }),
   }
+}
+
+const turnBytes = 2 ** 30 // what a plan has to work with at least, so that side by side none starves another
+
+/** How many plans are executed at a time: as many as there are threads and memory for. */
+function turnsOf({ threads, memoryBytes }: EngineContext): number {
+  return Math.max(1, Math.min(Math.max(2, threads), Math.floor(memoryBytes / turnBytes)))
+}
+
+function closeLater(database: Promise<Database>): void {
+  database.then((open) => open.close()).catch(() => {}) // what was never opened need not be closed
 }
 
 async function dropSchema(database: Promise<Database>, schema: string): Promise<void> {

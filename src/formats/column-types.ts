@@ -149,6 +149,21 @@ export function keptType(types: readonly string[]): string {
   return type === 'null' ? 'string' : type === 'array<null>' ? 'array<string>' : type
 }
 
+/** The columns of several files or partitions by name without case, each with the type that holds those of all. */
+export function unionColumns(
+  lists: Iterable<readonly { name: string; type: string }[]>,
+): { name: string; type: string }[] {
+  const found = new Map<string, { name: string; types: Set<string> }>()
+  for (const columns of new Set(lists)) {
+    for (const { name, type } of columns) {
+      const column = found.get(name.toLowerCase()) ?? { name, types: new Set() }
+      found.set(name.toLowerCase(), column)
+      column.types.add(type)
+    }
+  }
+  return [...found.values()].map(({ name, types }) => ({ name, type: keptType([...types]) }))
+}
+
 function commonNumber(left: string, right: string): string | undefined {
   const a = exactNumber(left)
   const b = exactNumber(right)

@@ -2,8 +2,8 @@
 import { type ApplyChangesTask, ownColumns } from '../define/apply-changes.ts'
 import { tableAt } from '../define/dataset.ts'
 import { MillraceError } from '../errors.ts'
-import { keptType } from '../formats/column-types.ts'
-import { identityText } from '../formats/file-identity.ts'
+import { unionColumns } from '../formats/column-types.ts'
+import { identityOf, identityText } from '../formats/file-identity.ts'
 import type {
   Column,
   CommitRecord,
@@ -16,7 +16,8 @@ import type {
   PublishStep,
   TableName,
 } from '../types.ts'
-import { type ApplyShape, applyViews, historyColumns, rejectedColumns, stateColumns } from './apply-changes-views.ts'
+import { applyViews } from './apply-changes-views.ts'
+import { type ApplyShape, historyColumns, rejectedColumns, stateColumns } from './apply-shape.ts'
 import { planInput } from './plan-input.ts'
 
 /** A landed file of changes; `date` is its partition, null where the source has none. */
@@ -93,7 +94,7 @@ export function planApplyChanges(pipeline: string, task: ApplyChangesTask, surve
       ],
       main: { output: 'table', target: task.to.path },
       quarantine: { output: 'rejected', target: quarantine },
-      bookmark: { restarts: work.restarts, added: added.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })) },
+      bookmark: { restarts: work.restarts, added: added.map(identityOf) },
       repeats: false,
       replaced: isRewritten ? [{ folder: task.to.path, files: survey.standing.map(({ path }) => path) }] : [],
       state: { kind: 'apply-changes', definition: definitionText(task), history: work.history },
@@ -156,7 +157,13 @@ function hasOtherTypes(task: ApplyChangesTask, { commit, loads, changes }: Apply
   const own = [task.to.path, ...(task.history === null ? [] : [`${task.history.path}/`])]
   const published =
     commit?.partitions.filter(({ location }) => own.some((path) => `${location}/`.startsWith(path))) ?? []
-  return published.some((partition) => partition.columns.some(isOther))
+  const state = new Map(stateColumns({ task, columns, everLanded }).map(({ name, type }) => [name, type]))
+  const remembered = commit?.partitions.filter(({ location }) => location === statePath(task)) ?? []
+  return (
+    published.some((partition) => partition.columns.some(isOther)) ||
+    // What is compared as text now was remembered as a number, say.
+    remembered.some((part) => part.columns.some(({ name, type }) => state.get(name) !== type))
+  )
 }
 
 /** A table that is made anew needs everything that it was made from. */
@@ -201,17 +208,8 @@ function shapeOf(task: ApplyChangesTask, survey: ApplySurvey, work: Work, isRewr
   }
 }
 
-/** The columns of files by name without case, each with the type that holds those of all. */
 function unionOf(files: readonly DataFile[]): Column[] {
-  const found = new Map<string, { name: string; types: Set<string> }>()
-  for (const columns of new Set(files.map((file) => file.columns))) {
-    for (const { name, type } of columns) {
-      const column = found.get(name.toLowerCase()) ?? { name, types: new Set() }
-      found.set(name.toLowerCase(), column)
-      column.types.add(type)
-    }
-  }
-  return [...found.values()].map(({ name, types }) => ({ name, type: keptType([...types]) }))
+  return unionColumns(files.map(({ columns }) => columns))
 }
 
 /** The declared columns, those that were added by name, and the table's own. */

@@ -6,10 +6,10 @@ export type Conversion = { value: string; fits: string | null }
 
 const integers = ['tinyint', 'smallint', 'int', 'bigint']
 const floats = ['float', 'double']
-const wholePattern = "'^[+-]?[0-9]+([.]0*)?$'"
-const numberPattern = "'^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$'"
-const datePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00:00(:00([.]0+)?)?)?Z?$'"
-const timePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?Z?$'"
+const wholePattern = "'^[+-]?[0-9]+([.]0*)?\\z'"
+const numberPattern = "'^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?\\z'"
+const datePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00:00(:00([.]0+)?)?)?Z?\\z'"
+const timePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?Z?\\z'"
 const truths = "('true', 't', 'yes', 'y', '1')"
 const falsehoods = "('false', 'f', 'no', 'n', '0')"
 // Of a binary number's digits the last are noise: 0.1 + 0.2 is not a value with seventeen decimals.
@@ -54,7 +54,10 @@ function number(sql: string, from: string, to: string): Conversion {
   return { value, fits: `(${sql} IS NULL OR coalesce(${difference} <= ${allowed}, false))` }
 }
 
-/** Text is read by patterns, because engines disagree on what else they take for a number or a time. */
+/**
+ * Text is read by patterns, because engines disagree on what else they take for a number or a time. A pattern ends in \\z:
+ * in Java's, $ is also before a last line end.
+ */
 function fromText(sql: string, to: string): Conversion {
   const text = `trim(${sql})`
   const fitting = (value: string, condition: string): Conversion => ({

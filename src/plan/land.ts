@@ -2,6 +2,7 @@
 
 import { type ChangeDatasets, landedColumns, tableAt } from '../define/dataset.ts'
 import type { LandTask } from '../define/land.ts'
+import { isReservedColumn } from '../define/reserved-columns.ts'
 import { quoteName, quoteText } from '../engines/portable.ts'
 import { MillraceError } from '../errors.ts'
 import { keptType, unsupportedIn } from '../formats/column-types.ts'
@@ -38,15 +39,6 @@ export type LandSurvey = {
 /** Files that are written together: full loads, or the changes of dates whose columns are the same. */
 type Batch = { output: string; columns: Column[]; files: NamedFile[]; dates: string[] | null }
 type NamedFile = DataFile & { name: DmsName }
-
-const ownNames = [
-  ...landedColumns.map(({ name }) => name as string),
-  '_file',
-  '_row',
-  'file_row_number',
-  'quarantine_reason',
-  'quarantine_file',
-]
 
 /** Plans a table. Throws `input-unreadable` for a file that cannot be read where that fails the table. */
 export function planLand(pipeline: string, task: LandTask, survey: LandSurvey): Planned {
@@ -113,7 +105,7 @@ function sortFiles(
   const readable: NamedFile[] = []
   const unreadable: UnreadableFile[] = []
   for (const file of files) {
-    const reason = 'reason' in file ? file.reason : misfit(file)
+    const reason = 'reason' in file ? file.reason : refusalOf(task, file)
     if (reason === null) readable.push(file as NamedFile)
     else unreadable.push({ ...identityOf(file), reason })
   }
@@ -128,8 +120,9 @@ function sortFiles(
   return { readable, unreadable }
 }
 
-function misfit({ columns }: DataFile): string | null {
-  const taken = columns.find(({ name }) => ownNames.includes(name.toLowerCase()) || name.startsWith('$'))
+/** Why a file that can be read cannot be landed; null where it can. */
+export function refusalOf({ to }: LandTask, { columns }: DataFile): string | null {
+  const taken = columns.find(({ name }) => isReservedColumn(name, to.partitionColumn))
   if (taken !== undefined) return `column ${taken.name} has a name that the landing keeps for itself`
   if (columns.some(({ name }) => name === '')) return 'a column has no name'
   const odd = columns.find(({ type }) => unsupportedIn(type) !== null)
@@ -256,7 +249,7 @@ function landedSql(task: LandTask, batch: Batch, input: PlanInput, commit: Commi
 }
 
 /** A number in SQL, plus another. */
-function sum(sql: string, number: number): string {
+function plus(sql: string, number: number): string {
   return /^\d+$/.test(sql) ? String(Number(sql) + number) : `${sql} + ${number}`
 }
 
@@ -265,20 +258,24 @@ function timeSql(name: DmsName): string {
   return name.kind === 'changes' ? `TIMESTAMP '${name.time}'` : 'try_convert(NULL, timestamp)'
 }
 
-const landingStep = 1_000_000 // more full loads than one landing can have
+// More files than one landing can have, and more landings than a table can have.
+const landingStep = 1_000_000
+const loadsBegin = -1_000_000_000_000_000
 
 /**
- * The place of a batch's rows, from its file's time and number. Changes have the time of their file and rank 1. A row of a
- * full load has the time of its commit where it has one, with a rank of at most 0. Otherwise the first full load comes
- * before everything, and a later one right after the changes that landed before it: its rank begins with the number of its
- * landing, so that of two the later wins. Of the files of one landing the last by name has the greatest rank.
+ * The place of a batch's rows, from its file's time and number. Changes have the time of their file, and the number of their
+ * landing as rank. A row of a full load has the time of its commit where it has one, with a rank below those of changes.
+ * Otherwise the first full load comes before everything, and a later one right after the changes that landed before it:
+ * its rank is above theirs. Of two files at one time, as when one was written anew, the rank is greater for the later
+ * landing, and within a landing for the later name.
  */
 function placesOf(
   { from }: LandTask,
-  { columns, files, dates }: Batch,
+  { columns, dates }: Batch,
   commit: CommitRecord | null,
 ): (time: string, at: string) => { time: string; rank: string } {
-  if (dates !== null) return (time) => ({ time, rank: '1' })
+  const landing = (commit?.number ?? 0) + 1
+  if (dates !== null) return (time) => ({ time, rank: String(landing) })
   const names = (commit?.bookmark ?? [])
     .filter((file) => !file.isRefused && file.sameAs === undefined)
     .map(({ path }) => path.slice(path.lastIndexOf('/') + 1))
@@ -286,8 +283,8 @@ function placesOf(
   const changes = names.filter((name) => /^\d/.test(name)).sort()
   const last = changes.at(-1)
   const known = last === undefined ? null : readName(last)
-  const first = (at: string): string => sum(at, 1 - files.length)
-  const later = (at: string): string => sum(at, ((commit?.number ?? 0) + 1) * landingStep)
+  const later = (at: string): string => plus(at, landing * landingStep)
+  const first = (at: string): string => plus(at, loadsBegin + landing * landingStep)
   const committed = columns.find(({ name }) => name.toLowerCase() === from.commitTime.toLowerCase())
   return (time, at) => {
     const place =

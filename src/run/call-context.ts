@@ -53,7 +53,7 @@ export function callContext(base: CallBase, { task, path, signal }: Caller): Cal
   }
 }
 
-const ownFolders = ['commits', 'staging', 'runs', 'locks', 'drafts']
+const ownFolders = ['commits', 'staging', 'runs', 'locks', 'drafts', 'sequences']
 
 function ownFolder({ store }: CallBase, name: string): string {
   if (/^[a-z][a-z0-9-]*$/.test(name) && !ownFolders.includes(name)) return store.locate(`_millrace/${name}`)

@@ -62,5 +62,9 @@ function changes<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) 
 
 function apply<T>(items: Map<string, T>, { set, removed }: Changes<T>, keyOf: (item: T) => string): void {
   for (const key of removed) items.delete(key)
-  for (const item of set) items.set(keyOf(item), item)
+  for (const item of set) {
+    // What is set anew comes last, as in the commit.
+    items.delete(keyOf(item))
+    items.set(keyOf(item), item)
+  }
 }

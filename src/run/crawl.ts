@@ -11,7 +11,9 @@ import { latestCommits } from './commits.ts'
 export async function crawlTables({ store }: { store: ReadableStore }, path: string): Promise<Json> {
   const isBelow = (location: string): boolean =>
     location.startsWith(`${path}/`) && !location.slice(path.length + 1).startsWith('_')
-  const tables = readCatalog(await latestCommits(store, path)).filter(({ partitions }) =>
+  // A commit has partitions of several tables, so its scope does not tell where they all are.
+  const [first = ''] = path.split('/')
+  const tables = readCatalog(await latestCommits(store, first)).filter(({ partitions }) =>
     partitions.some(({ location }) => isBelow(location)),
   )
   for (const table of tables) {

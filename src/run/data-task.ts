@@ -41,7 +41,7 @@ export async function runDataTask(task: DataTask, context: TaskContext): Promise
     }
   }
   await Promise.all(Array.from({ length: unitsAtOnce(task) }, work))
-  if (failures.size > 0) throw failureOf(units, failures, context.signal)
+  if (failures.size > 0) throw failureOf(task, units, failures, context.signal)
   return result
 }
 
@@ -64,7 +64,9 @@ async function runUnit(
     const { partition, consumed, standingFiles, commit: last } = planned
     if (last?.run === context.run && !context.dryRun) {
       // An attempt of this run published it and was stopped before it could say so: the figures are this run's.
-      await announcePublished(task.name, partition, last, standingFiles, context)
+      const files = last.partitions.find(({ location }) => location === last.scope)?.files ?? []
+      const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+      await announcePublished(task.name, partition, last, { count: standingFiles, bytes }, context)
       add(last.counts, standingFiles)
       continue
     }
@@ -107,10 +109,15 @@ function addTo(sum: TaskResult, more: TaskResult): void {
   for (const [name, value] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + value
 }
 
-function failureOf(units: readonly PlanUnit[], failures: Map<string, unknown>, signal: AbortSignal): unknown {
+function failureOf(
+  task: DataTask,
+  units: readonly PlanUnit[],
+  failures: Map<string, unknown>,
+  signal: AbortSignal,
+): unknown {
   const [first] = failures.values()
-  if (units.length === 1) return first
+  if (units.length === 1 && task.kind !== 'land') return first
   if (signal.aborted) return new MillraceError('cancelled', 'stopped on request', { cause: first })
-  const lines = [...failures].map(([name, error]) => `${name}  ${messageOf(error)}`)
+  const lines = [...failures].map(([name, error]) => `${name}  ${messageOf(error).replaceAll(/\s*\n\s*/g, ' ')}`)
   return new MillraceError('units-failed', lines.sort().join('\n'), { cause: first })
 }

@@ -62,8 +62,15 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
   }
 }
 
-/** Files first, then the folders that name them. */
+/** Files first, then the folders that name them. What lies there must be what the engine said that it wrote. */
 async function makeDurable(staged: Staged, { store, staging, signal }: PublicationContext): Promise<void> {
+  const written = new Map(staged.files.map(({ path, bytes }) => [`${staging}/${path}`, bytes]))
+  const folders = new Set([...written.keys()].map((path) => path.slice(0, path.lastIndexOf('/'))))
+  for (const folder of folders) {
+    for (const { path, bytes } of (await store.list(folder)).files) {
+      assert(written.get(path) === bytes, `${path} has ${bytes} bytes, the engine wrote ${written.get(path)}`)
+    }
+  }
   const paths = staged.files.map(({ path }) => `${staging}/${path}`)
   for (let start = 0; start < paths.length; start += filesAtOnce) {
     await Promise.all(paths.slice(start, start + filesAtOnce).map((path) => store.sync(path)))
@@ -181,7 +188,7 @@ function moves(step: PublishStep, staged: Staged, staging: string, plan: Plan): 
   }
   const [first] = files
   const folder = first === undefined ? null : `${staging}/${first.path.slice(0, first.path.lastIndexOf('/'))}`
-  const trash = `${staging}/trash/${step.output}${step.part === undefined ? '' : `/${encodeURIComponent(step.part)}`}`
+  const trash = `${staging}/trash/${step.output}${step.part === undefined ? '' : `/part-${encodeURIComponent(step.part)}`}`
   return [{ kind: 'replace-folder', staged: folder, target: step.target, trash }]
 }
 

@@ -1,8 +1,9 @@
 /** Runs one plan: executed by an engine, checked, published. */
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { hasCode, MillraceError } from '../errors.ts'
+import { assert, hasCode, MillraceError } from '../errors.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
 import type { CommitCounts, CommitRecord, EngineContext, Plan, PlanUnit, Staged } from '../types.ts'
 import { commit, latestCommit, settle, spillPath, stagingPath } from './commits.ts'
@@ -36,9 +37,9 @@ export async function runPlan(
       await checkReplaced(plan, context)
       await commit(store, publication, context.assertHeld)
     }
-    const files = mainFiles(plan, publication)
+    const files = mainFiles(plan, staged, publication)
     await announcePublished(plan.task, plan.partition, publication, files, context)
-    return { counts: publication.counts, files }
+    return { counts: publication.counts, files: files.count }
   } catch (error) {
     // Room is made at once, for the disk may be full; a commit that was decided is finished, never dropped.
     if (!context.dryRun) await settle(store, staging, run).catch(() => null)
@@ -57,9 +58,13 @@ function partitionOf(planned: { kind: string; plan?: Plan; partition?: string })
   return planned.plan?.partition ?? planned.partition
 }
 
+const nameLengthMax = 80 // of two such in the name of a file, which has 255 bytes
+
 /** Text as part of a file's name, two texts never the same. */
 function nameOf(text: string): string {
-  return encodeURIComponent(text).replaceAll(/[^\w%-]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
+  const name = encodeURIComponent(text).replaceAll(/[^\w%-]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
+  if (name.length <= nameLengthMax) return name
+  return `${name.slice(0, nameLengthMax - 17)}~${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
 }
 
 async function announce(plan: Plan, name: string, context: TaskContext): Promise<void> {
@@ -91,7 +96,10 @@ function totals(plan: Plan, inputs: string[]): { files: number; rows: number; by
 
 async function execute(plan: Plan, staging: string, context: TaskContext): Promise<Staged> {
   const { store, dryRun } = context
-  if (!dryRun) await store.makeFolder(staging)
+  if (!dryRun) {
+    assert((await store.kind(staging)) === 'missing', `two plans of a run stage in ${staging}`)
+    await store.makeFolder(staging)
+  }
   if (plan.outputs.length === 0) return { files: [], rows: {}, superseded: {}, metrics: {} }
   return await withSpill(staging, context, (own) => context.engine.execute(plan, own))
 }
@@ -180,10 +188,9 @@ export async function announcePublished(
   task: string,
   partition: string,
   publication: CommitRecord,
-  fileCount: number,
+  files: { count: number; bytes: number },
   context: Pick<TaskContext, 'path' | 'dryRun' | 'write'>,
 ): Promise<void> {
-  const files = publication.partitions.find(({ location }) => location === publication.scope)?.files ?? []
   await context.write({
     type: 'published',
     task,
@@ -192,15 +199,34 @@ export async function announcePublished(
     scope: publication.scope,
     number: publication.number,
     dryRun: context.dryRun,
-    files: fileCount,
-    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    files: files.count,
+    bytes: files.bytes,
     counts: publication.counts,
   })
 }
 
-/** In a dry run nothing is written, and the number of files is what it would be. */
-function mainFiles({ outputs, publish }: Plan, publication: CommitRecord): number {
-  const output = outputs.find(({ name }) => name === publish.main.output)
-  if (output !== undefined) return Math.min(output.fileCount, publication.counts.rowsOut)
-  return publication.partitions.find(({ location }) => location === publish.main.target)?.files.length ?? 0
+/**
+ * The files that the task is for: of a table that is written anew all that it has, of one that is added to those that came. In
+ * a dry run nothing is written, and their number is what it would be.
+ */
+function mainFiles(
+  { outputs, publish }: Plan,
+  staged: Staged,
+  publication: CommitRecord,
+): { count: number; bytes: number } {
+  const { output, target } = publish.main
+  const own = outputs.find(({ name }) => name === output)
+  const bytes = (files: readonly { bytes: number }[]): number => files.reduce((sum, file) => sum + file.bytes, 0)
+  if (own === undefined) {
+    const files = publication.partitions.find(({ location }) => location === target)?.files ?? []
+    return { count: files.length, bytes: bytes(files) }
+  }
+  // A landing has several outputs, and all of them are what it is for.
+  const mine = publish.state.kind === 'land' ? outputs : [own]
+  const written = staged.files.filter((file) => mine.some(({ name }) => name === file.output))
+  if (written.length > 0) return { count: written.length, bytes: bytes(written) }
+  const planned = mine.map(({ name, split, fileCount }) =>
+    Math.min(split?.values.length ?? fileCount, staged.rows[name] ?? 0),
+  )
+  return { count: planned.reduce((sum, files) => sum + files, 0), bytes: 0 }
 }

@@ -65,13 +65,14 @@ export function resolveParams(pipeline: Pipeline, given: Record<string, unknown>
 }
 
 /** Parameters as they may be written down: a URL without its password. */
-function recordedParams({ secrets }: Pipeline, params: Record<string, Json>): Record<string, Json> {
+export function recordedParams({ secrets }: Pipeline, params: Record<string, Json>): Record<string, Json> {
   const open = (value: Json): Json => {
     if (typeof value !== 'string') return value
-    if (!URL.canParse(value)) return '(not recorded)'
-    const url = new URL(value)
+    const url = URL.canParse(value) ? new URL(value) : null
+    // What has no host is no URL as it was meant, and may have its password anywhere.
+    if (url === null || url.host === '' || !value.startsWith(`${url.protocol}//`)) return '(not recorded)'
     url.password = ''
-    url.searchParams.delete('password')
+    for (const name of ['password', 'sslpassword']) url.searchParams.delete(name)
     return url.href
   }
   return Object.fromEntries(

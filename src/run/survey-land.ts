@@ -3,7 +3,7 @@ import type { LandTask } from '../define/land.ts'
 import { MillraceError } from '../errors.ts'
 import { identityText } from '../formats/file-identity.ts'
 import { inspectParquet } from '../formats/parquet.ts'
-import { type ArrivedFile, type LandSurvey, planLand, widenings } from '../plan/land.ts'
+import { type ArrivedFile, type LandSurvey, planLand, refusalOf, widenings } from '../plan/land.ts'
 import { listTable, listTables } from '../sources/dms-folder.ts'
 import type { CommitRecord, ConsumedFile, PlanUnit } from '../types.ts'
 import { latestCommit } from './commits.ts'
@@ -18,7 +18,10 @@ export async function landUnits(task: LandTask, pipeline: string, context: Surve
   const units: PlanUnit[] = []
   for (const folder of folders) {
     const table = names.get(folder.toLowerCase())
-    if (table === undefined) {
+    const twins = folders.filter((other) => other.toLowerCase() === folder.toLowerCase())
+    if (table !== undefined && twins.length > 1) {
+      if (twins[0] === folder) units.push(refusedUnit(task, table, twins))
+    } else if (table === undefined) {
       await context.onWarning(
         `${path}/${folder}  has no definition and was not landed; ${tables.length} tables have one`,
       )
@@ -30,6 +33,20 @@ export async function landUnits(task: LandTask, pipeline: string, context: Surve
     'no-input',
     `task ${task.name}  no table of ${tables.length} has a folder in ${path}/ (${found}). Check --root, --tables-file and whether DMS writes there`,
   )
+}
+
+/** Of two folders whose names differ in case only, nobody can say which files come after which. */
+function refusedUnit({ from }: LandTask, table: string, folders: string[]): PlanUnit {
+  return {
+    name: table,
+    plan: async () => {
+      const found = folders.map((folder) => `${from.path}/${folder}`).join(' and ')
+      throw new MillraceError(
+        'storage',
+        `${found}  differ in case only; a table has one folder. Move the files into one of them`,
+      )
+    },
+  }
 }
 
 /** A table's folder may be written in another case than its definition. */
@@ -65,11 +82,12 @@ async function surveyTable(task: LandTask, { folder, table }: Source, context: S
     context.onProgress(index, files.length)
     await new Promise((resolve) => setImmediate(resolve)) // reads are synchronous: signals and heartbeats need their turn
   }
-  return { table, commit, ...(await sortOut(arrived, commit, context)) }
+  return { table, commit, ...(await sortOut(task, arrived, commit, context)) }
 }
 
 /** Of what arrived, the files whose content landed before, under whatever name. */
 async function sortOut(
+  task: LandTask,
   files: ArrivedFile[],
   commit: CommitRecord | null,
   context: SurveyContext,
@@ -93,7 +111,7 @@ async function sortOut(
       )
     } else {
       arrived.push(file)
-      if (!('reason' in file)) contents.set(sha256, path)
+      if (!('reason' in file) && refusalOf(task, file) === null) contents.set(sha256, path)
     }
   }
   return { arrived, known }

@@ -82,8 +82,12 @@ function mapOf(maps: readonly MapState[], item: string): MapState | undefined {
 }
 
 function countsText(counts: CommitCounts): string {
+  const more = (name: 'deletes' | 'removed', what: string): string =>
+    counts[name] === undefined || counts[name] === 0 ? '' : ` + ${count(counts[name])} ${what}`
+  const history = counts.changesOut === undefined ? '' : `, ${count(counts.changesOut)} changes shown`
   const standing = counts.rowsStanding === 0 ? '' : ` + ${count(counts.rowsStanding)} standing`
-  return `${count(counts.rowsIn)} new${standing} = ${plural(counts.rowsOut, 'row')} + ${count(counts.duplicates)} duplicates + ${count(counts.quarantined)} quarantined`
+  const outcome = `${plural(counts.rowsOut, 'row')} + ${count(counts.duplicates)} duplicates${more('deletes', 'deletes')}${more('removed', 'taken out')} + ${count(counts.quarantined)} quarantined`
+  return `${count(counts.rowsIn)} new${standing} = ${outcome}${history}`
 }
 
 /** The line that log queries look for: `METRICS: name=value, …`. */

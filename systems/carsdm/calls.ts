@@ -30,22 +30,30 @@ export function tablesWithWork(
  * sns-publish-step-function-errors: publishes what failed, of the cause that a Glue job leaves, and gives it as
  * `{ failed: [{ TableName, JobName, JobRunState, ErrorMessage }] }`.
  */
-export const publishErrors: Pick<CallOptions, 'run'> = {
-  run: async (input, context) => {
-    const failed = failuresOf(input)
-    for (const failure of failed) await context.notify(failure)
-    return { failed }
-  },
+export function publishErrors(tables: readonly CarsTable[]): Pick<CallOptions, 'run'> {
+  return {
+    run: async (input, context) => {
+      const failed = failuresOf(input, tables)
+      for (const failure of failed) await context.notify(failure)
+      return { failed }
+    },
+  }
 }
 
-/** A job for one table names it in its input; the landing has a line for each table that failed, `<table>  <message>`. */
-function failuresOf(input: Json): Failure[] {
+/**
+ * A job for one table names it in its input. The landing has a line for each table that failed, `<table>  <message>`; where it
+ * failed as a whole, there is no table's name.
+ */
+function failuresOf(input: Json, tables: readonly CarsTable[]): Failure[] {
   const { table, error } = input as { table?: string; error: { Error: string; Cause: string } }
   const job = glueCause(error)
   if (table !== undefined) return [{ TableName: table, ...job }]
-  const lines = job.ErrorMessage.split('\n').map((line) => /^(\S(?:.*?\S)?) {2}(.*)$/.exec(line))
-  if (lines.some((line) => line === null)) return [{ TableName: '', ...job }]
-  return lines.map((line) => ({ ...job, TableName: line?.[1] ?? '', ErrorMessage: line?.[2] ?? '' }))
+  const lines = job.ErrorMessage.split('\n').map((line) => {
+    const name = tables.find((one) => line.startsWith(`${one.table}  `))?.table
+    return name === undefined ? null : { ...job, TableName: name, ErrorMessage: line.slice(name.length + 2) }
+  })
+  const failures = lines.filter((line) => line !== null)
+  return failures.length === lines.length ? failures : [{ TableName: '', ...job }]
 }
 
 function glueCause({ Error: name, Cause: cause }: { Error: string; Cause: string }): Omit<Failure, 'TableName'> {

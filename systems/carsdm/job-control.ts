@@ -3,7 +3,7 @@ import { type CallContext, type CallOptions, type Json, type ProcessControl, pro
 
 type Started = { JobId: number | null; SfName: string }
 type Failure = { TableName: string; ErrorMessage: string }
-type Update = { job: { Payload: Started }; landing: Failure[]; results: { status?: string; failed?: Failure[] }[] }
+type Update = Started & { landing: Failure[]; results: { status?: string; failed?: Failure[] }[] }
 
 const messageLengthMax = 4000 // a column of text; what is longer helps nobody
 
@@ -16,6 +16,7 @@ export function jobControl(
     const folder = context.folder('process-control')
     return processControl(url === undefined ? { folder } : { folder, url })
   }
+  if (url !== undefined) processControl({ url, folder: '/' }) // throws for what is no URL, before anything is done
   let isEnded = false
   const start = async (context: CallContext): Promise<number> => {
     const { pipeline, run } = context
@@ -44,7 +45,7 @@ export function jobControl(
     update: {
       payload: { 'JobId.$': '$.JobId', 'landing.$': '$.landing', 'results.$': '$.results' },
       run: async (input, context) => {
-        const { JobId, landing, results } = input as unknown as Started & Omit<Update, 'job'>
+        const { JobId, landing, results } = input as unknown as Update
         const failed = [...landing, ...results.flatMap(({ failed }) => failed ?? [])]
         const message = failed.length === 0 ? null : summary(failed)
         await end(context, JobId, message)
@@ -56,5 +57,7 @@ export function jobControl(
 
 function summary(failed: Failure[]): string {
   const lines = failed.map(({ TableName, ErrorMessage }) => `${TableName || 'LandingFiles'}: ${ErrorMessage}`)
-  return `${failed.length === 1 ? '1 table' : `${failed.length} tables`} failed; the others are done\n${lines.join('\n')}`
+  if (failed.some(({ TableName }) => TableName === '')) return lines.join('\n')
+  const tables = new Set(failed.map(({ TableName }) => TableName)).size
+  return `${tables === 1 ? '1 table' : `${tables} tables`} failed; the others are done\n${lines.join('\n')}`
 }

@@ -10,7 +10,7 @@ const retry = [
 ]
 
 /** `pgUrl` is the database of process control; undefined for the embedded one. */
-export function lambdas(environment: CarsEnvironment, pgUrl: string | undefined) {
+export function lambdas(environment: CarsEnvironment, tables: readonly CarsTable[], pgUrl: string | undefined) {
   const control = jobControl(stateMachineName(environment), pgUrl)
   const lambda = (name: string, resource: string, options: Omit<CallOptions, 'functionName'>): CallStep =>
     call(name, { functionName: resourceName(environment, resource), retry, ...options })
@@ -20,14 +20,14 @@ export function lambdas(environment: CarsEnvironment, pgUrl: string | undefined)
       state: 'data_ppl_job_start',
       resultPath: '$.job',
     }),
-    incrementalTables: (datasets: string, tables: readonly CarsTable[], task: string): CallStep =>
+    incrementalTables: (datasets: string, task: string): CallStep =>
       lambda('get-incremental-tables', 'get-incremental-tables', {
         ...tablesWithWork(datasets, tables, task),
         state: 'GetIncrementalTableListFromS3',
         resultPath: '$.incremental',
       }),
     publishErrors: (name: string, state: string, resultPath: string): CallStep =>
-      lambda(name, 'RAW-DM-sns-publish-step-function-errors', { ...publishErrors, state, resultPath }),
+      lambda(name, 'RAW-DM-sns-publish-step-function-errors', { ...publishErrors(tables), state, resultPath }),
     updateJob: lambda('update-data-ppln-job', 'RAW-DM-etl-workflow-update-data-ppln-job', {
       ...control.update,
       state: 'data_ppl_job_update RAW DM',

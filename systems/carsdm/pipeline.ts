@@ -43,7 +43,7 @@ export default definePipeline({
     tables: await readTables(tablesFile, read),
   }),
   tasks: ({ onBadFile, pgUrl, ...rules }, { environment, tables }) => {
-    const { startJob, publishErrors, incrementalTables, updateJob, crawlers } = lambdas(environment, pgUrl)
+    const { startJob, publishErrors, incrementalTables, updateJob, crawlers } = lambdas(environment, tables, pgUrl)
     const datasets = changeDatasets(`landing/${environment.destinationPrefix}/Datasets`)
     const final = `final/${environment.destinationPrefix}`
     return [
@@ -68,7 +68,7 @@ export default definePipeline({
           ],
         },
       ),
-      incrementalTables(datasets.path, tables, 'Cars-Raw-DM'),
+      incrementalTables(datasets.path, 'Cars-Raw-DM'),
       pass('CARS Tables', {
         needs: ['start-data-ppln-job', 'Landing', 'get-incremental-tables'],
         parameters: {

@@ -1,6 +1,6 @@
 /** The definitions of the tables: which there are, their keys, their columns and types. */
 import { readFileSync } from 'node:fs'
-import { type Column, didYouMean, MillraceError } from 'millrace'
+import { type Column, didYouMean, isReservedColumn, MillraceError } from 'millrace'
 import { parseColumnType } from './column-type.ts'
 import { type JsonValue, parseJson } from './parse-json.ts'
 
@@ -13,8 +13,6 @@ type Report = (key: string, what: string) => void
 const shape = '{"table": "FIELD", "primaryKey": ["id"], "columns": {"id": "bigint"}}'
 const tableKeys = ['table', 'primaryKey', 'columns']
 const nameBytesMax = 200 // a folder's name has 255 at most, and `-LOAD` and a run's suffix may follow
-/** What landing and the zones write beside a table's own columns. */
-const ownColumn = /^(dart_.*|quarantine_reason|quarantine_file)$/i
 /** What says of a change what and when it is: never part of a table, declared or not. */
 const changeColumn = /^(op|dms_commit_ts)$/i
 
@@ -98,7 +96,8 @@ function readColumns(columns: JsonValue | undefined, report: Report): Column[] {
     else spelled.set(name.toLowerCase(), name)
     if (name.trim() === '' || /\p{Cc}/u.test(name))
       report(key, 'is refused: expected a name that is not empty, without control characters')
-    if (ownColumn.test(name)) report(key, 'is refused: landing adds a column of that name itself. Leave it out')
+    if (isReservedColumn(name, 'dart_filedate'))
+      report(key, 'is refused: landing adds a column of that name itself. Leave it out')
     return { name, type: readType(type, (what) => report(key, what)) }
   })
 }

@@ -21,7 +21,7 @@ export function stage(root: string, work: Work): void {
   for (const { output, path: file } of stagedFiles(work)) {
     const absolute = path.join(root, stagingPath(pipeline, work.run, 'task'), file)
     fs.mkdirSync(path.dirname(absolute), { recursive: true })
-    fs.writeFileSync(absolute, `${output} of ${work.run}: ${file}\n`)
+    fs.writeFileSync(absolute, contentOf(output, work.run, file))
   }
   fs.mkdirSync(path.join(root, stagingPath(pipeline, work.run, 'task')), { recursive: true })
 }
@@ -58,12 +58,16 @@ export async function publish(store: Store, { plan, staged, context, committedAt
   await commit(store, { ...(await publicationOf(plan, staged, { ...context, store })), committedAt }, async () => {})
 }
 
+function contentOf(output: string, run: string, file: string): string {
+  return `${output} of ${run}: ${file}\n`
+}
+
 function stagedFiles({ run, kept, rejected }: Work): StagedFile[] {
   const file = (output: string) => (name: string) => ({
     output,
     path: `${output}/${name}-${run}.parquet`,
     rows: 1,
-    bytes: 1,
+    bytes: Buffer.byteLength(contentOf(output, run, `${output}/${name}-${run}.parquet`)),
   })
   return [...kept.map(file('kept')), ...rejected.map(file('rejected'))]
 }

@@ -5,7 +5,7 @@ import { compileStateMachine } from '../../plan/state-machine.ts'
 import { checkStateMachine } from '../../run/asl/check.ts'
 import { loadSteps } from '../../run/load-steps.ts'
 import { type PlannedStep, planSteps } from '../../run/plan-steps.ts'
-import { resolveParams } from '../../run/run.ts'
+import { recordedParams, resolveParams } from '../../run/run.ts'
 import { laterText, plannedText } from '../../show/plan.ts'
 import type { Json } from '../../types.ts'
 import {
@@ -48,7 +48,7 @@ export const planCommand: Command = {
         if (event.type === 'warning') environment.stderr.write(`warning: ${event.message}\n`)
       },
     })
-    data({ pipeline: pipeline.name, params, tasks: planned.map(plannedJson) }, () =>
+    data({ pipeline: pipeline.name, params: recordedParams(pipeline, params), tasks: planned.map(plannedJson) }, () =>
       planned.map(plannedStepText).join('\n\n'),
     )
     return 0

@@ -36,13 +36,15 @@ export type Database = {
 export async function openDatabase(options: SessionOptions): Promise<Database> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
   const bytes = Math.max(engineBytesMin, Math.floor(options.memoryBytes * engineShare) - reserveBytes)
-  const instance = await DuckDBInstance.create(':memory:', {
-    threads: String(options.threads),
-    memory_limit: `${bytes}B`,
-    temp_directory: options.spill,
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  })
+  const instance = await opened(() =>
+    DuckDBInstance.create(':memory:', {
+      threads: String(options.threads),
+      memory_limit: `${bytes}B`,
+      temp_directory: options.spill,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    }),
+  )
   return {
     connect: (signal, schema) => connect(instance, signal, schema),
     close: () => instance.closeSync(),
@@ -67,7 +69,7 @@ async function connect(
   signal: AbortSignal | undefined,
   schema: string | undefined,
 ): Promise<Session> {
-  const connection = await instance.connect()
+  const connection = await opened(() => instance.connect())
   const interrupt = (): void => connection.interrupt()
   signal?.addEventListener('abort', interrupt, { once: true })
   const guarded = async <T>(act: () => Promise<T>): Promise<T> => {
@@ -101,6 +103,14 @@ async function connect(
     SET enable_progress_bar = true; SET enable_progress_bar_print = false`)
   if (schema !== undefined) await session.run(`CREATE SCHEMA IF NOT EXISTS ${schema}; USE ${schema}`)
   return session
+}
+
+async function opened<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    throw engineError(error, undefined)
+  }
 }
 
 /** Says what DuckDB's error means. */

@@ -209,10 +209,7 @@ def spark_type(text, zoned=False):
 
 def sql_type(text):
     """A type in Hive's spelling as Spark's SQL writes it."""
-    if text == 'null':
-        return 'string'
-    # Nested types are spelled alike; of the names only the one without a zone differs.
-    return re.sub(r'\btimestamp\b', 'timestamp_ntz', text).replace('timestamptz', 'timestamp')
+    return spark_type(text).simpleString()
 
 
 FIELD = re.compile(r'(\w+|`(?:[^`]|``)*`):(.*)$', re.S)
