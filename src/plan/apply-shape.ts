@@ -26,6 +26,7 @@ export type ApplyShape = {
   dates: string[]
 }
 
+/** The inputs that changes come from. */
 export type InputName = 'loads' | 'changes' | 'past' | 'restored'
 
 /** The columns of the history: the table's, the operation, and what the history keeps of the rest. */
@@ -62,6 +63,7 @@ export function stateColumns({
   ]
 }
 
+/** The landed column of a name, whatever its case; undefined where nothing of that name landed. */
 export function landedColumn(landed: Column[], name: string): Column | undefined {
   return landed.find((column) => column.name.toLowerCase() === name.toLowerCase())
 }
@@ -72,11 +74,13 @@ export function sequenceType({ changedAt }: ApplyChangesTask, landed: Column[], 
   return landedColumn(landed, name)?.type ?? 'string'
 }
 
+/** The columns of a change's place in the sequence, quoted, the most significant first. */
 export function sequenceNames({ sequenceBy }: ApplyChangesTask): string[] {
   return sequenceBy.map((_, index) => `"$s${index}"`)
 }
 
 const numbered = ['loads', 'changes', 'past', 'restored', 'standing', 'state'] as const
+/** What a row may come from, by its name. */
 export type Numbered = (typeof numbered)[number]
 
 /** An input by number: a column of numbers takes less than one of names. */
@@ -89,10 +93,12 @@ export function placeNames(task: ApplyChangesTask): string[] {
   return ['"$op"', ...(showsTime(task) ? ['"$at"'] : []), ...sequenceNames(task)]
 }
 
+/** Whether the table has the times of changes. */
 export function showsTime({ deletes, scdType }: ApplyChangesTask): boolean {
   return deletes === 'flag' || scdType === 2
 }
 
+/** The condition that two relations have the same key; no part of it is null. */
 export function keysEqual({ keys }: ApplyChangesTask, left: string, right: string): string {
   return keys.map((key) => `${left}.${quoteName(key)} = ${right}.${quoteName(key)}`).join(' AND ')
 }
