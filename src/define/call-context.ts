@@ -22,6 +22,8 @@ export type CallContext = {
   notify: (details: Record<string, string>) => Promise<void>
   /** Something a person should know; the run then ends as `succeeded with warnings`. */
   warn: (message: string) => Promise<void>
+  /** The names of the folders directly below a path in which tables were published, in order, whatever lies there now. */
+  published: (path: string) => Promise<string[]>
   /**
    * True when the data task of this name, bound to the input, would do something now. Also when planning it fails: the
    * task itself will then fail with that error.

@@ -1,14 +1,16 @@
 /** The queries that apply changes to a table and show them in its history, in portable SQL. Pure. */
 import { quoteName, quoteText } from '../engines/portable.ts'
-import type { Column, DataFile, Plan, PlanView } from '../types.ts'
+import type { Column, Plan, PlanView } from '../types.ts'
 import {
   type ApplyShape,
+  type ChangeFile,
+  type ChangeInput,
   historyColumns,
-  type InputName,
-  inputNumber,
   landedColumn,
   placeNames,
+  rejectedColumns,
   sequenceType,
+  sourceNumber,
 } from './apply-shape.ts'
 import { type Conversion, convert, fittingValue } from './conversion.ts'
 import { newestViews } from './newest-views.ts'
@@ -23,14 +25,14 @@ const nullKey = 'key ' // how the reason begins that is no value which does not 
 
 /** The views, and the metrics of the plan. */
 export function applyViews(shape: ApplyShape): Pick<Plan, 'views' | 'metrics'> {
-  const inputs = inputsOf(shape)
+  const { inputs } = shape
   const views: PlanView[] = []
   const add = (name: string, sql: string, once = false): void => void views.push({ name, once, sql })
   // A full load is read again rather than kept: what is kept of all rows is their keys and places. Changes are fewer, and
   // each of their dates is written.
-  for (const input of inputs) add(`${input}_typed`, typedSql(shape, input), input === 'changes' || input === 'restored')
+  for (const input of inputs) add(`${input.name}_typed`, typedSql(shape, input), isShown(input))
   if (shape.isRewritten) {
-    const read = inputs.filter((input) => input !== 'restored')
+    const read = inputs.filter(({ kind }) => kind !== 'restored')
     add('placed', read.map((input) => placedSql(shape, input)).join(' UNION ALL '), true)
     add('rejected', read.map((input) => rejectedSql(shape, input)).join(' UNION ALL '))
     views.push(...(shape.task.scdType === 2 ? versionViews(shape, read) : newestViews(shape, read)))
@@ -39,8 +41,8 @@ export function applyViews(shape: ApplyShape): Pick<Plan, 'views' | 'metrics'> {
   return { views, metrics: [{ name: 'quality', sql: qualitySql(shape) }] }
 }
 
-function inputsOf(shape: ApplyShape): InputName[] {
-  return (['loads', 'changes', 'past', 'restored'] as const).filter((name) => shape[name].length > 0)
+function isShown({ kind }: ChangeInput): boolean {
+  return kind === 'changes' || kind === 'restored'
 }
 
 /** A landed column as another type; null where nothing of that name landed. */
@@ -51,12 +53,12 @@ function landedAs(landed: Column[], name: string, type: string): Conversion {
 }
 
 /** Reads an input: the values of the table's columns, the operation, and the reason for which a row is set aside, or null. */
-function readingOf({ task, columns, landed }: ApplyShape, input: InputName): Reading {
+function readingOf({ task, columns }: ApplyShape, { kind, landed }: ChangeInput): Reading {
   const values = columns.map(({ name, type }) => landedAs(landed, name, type))
   const raw = quoteName(landedColumn(landed, task.operation)?.name ?? task.operation)
-  const operation = input === 'loads' ? "'I'" : `upper(trim(${raw}))`
+  const operation = kind === 'loads' ? "'I'" : `upper(trim(${raw}))`
   const bad: [condition: string, reason: string][] = []
-  if (input !== 'loads') {
+  if (kind !== 'loads') {
     const known = operations.map(quoteText).join(', ')
     const found = `coalesce(concat('"', ${raw}, '"'), 'missing')`
     bad.push([
@@ -66,7 +68,8 @@ function readingOf({ task, columns, landed }: ApplyShape, input: InputName): Rea
   }
   for (const [index, { fits }] of values.entries()) {
     const { name, type } = columns[index] as Column
-    if (fits === null) continue
+    // A column that was added has the type that holds those of all files: it fits by agreement.
+    if (fits === null || index >= task.columns.length) continue
     const text = `to_text(${quoteName(landedColumn(landed, name)?.name ?? name)})`
     bad.push([
       `NOT ${fits}`,
@@ -82,8 +85,9 @@ function readingOf({ task, columns, landed }: ApplyShape, input: InputName): Rea
 }
 
 /** The rows of an input, typed; `$reason` says why a row is set aside. */
-function typedSql(shape: ApplyShape, input: InputName): string {
-  const { task, columns, landed, everLanded } = shape
+function typedSql(shape: ApplyShape, input: ChangeInput): string {
+  const { task, columns, everLanded } = shape
+  const { landed } = input
   const { values, operation, reason } = readingOf(shape, input)
   const kept = historyColumns(shape).slice(columns.length)
   const [first] = task.sequenceBy
@@ -98,19 +102,27 @@ function typedSql(shape: ApplyShape, input: InputName): string {
     ...kept.map(({ name, type }, index) => `${fittingValue(landedAs(landed, name, type))} AS "$k${index}"`),
     ...['"_file"', '"_row"', `${reason} AS "$reason"`],
   ]
-  return `SELECT ${select.join(', ')} FROM ${input}`
+  return `SELECT ${select.join(', ')} FROM ${input.name}`
 }
 
 /** Of every row of an input its key, its place in the sequence, and where it stands. */
-function placedSql({ task }: ApplyShape, input: InputName): string {
+function placedSql({ task }: ApplyShape, { name, number }: ChangeInput): string {
   const select = [...task.keys.map(quoteName), ...placeNames(task), '"_file"', '"_row"', '"$reason"']
-  return `SELECT ${inputNumber(input)} AS "$input", ${select.join(', ')} FROM ${input}_typed`
+  return `SELECT ${sourceNumber(number)} AS "$input", ${select.join(', ')} FROM ${name}_typed`
 }
 
-function rejectedSql({ landed }: ApplyShape, input: InputName): string {
-  const names = landed.map(({ name }) => `r.${quoteName(name)}`).join(', ')
-  const bad = `SELECT "_file", "_row", "$reason" FROM placed WHERE "$input" = ${inputNumber(input)} AND "$reason" IS NOT NULL`
-  return `SELECT ${names}, b."$reason" AS quarantine_reason, f.path AS quarantine_file FROM ${input} r INNER JOIN (${bad}) b ON b."_file" = r."_file" AND b."_row" = r."_row" INNER JOIN ${input}_files f ON f.file_number = b."_file"`
+function rejectedSql(shape: ApplyShape, { name, number, landed }: ChangeInput): string {
+  const columns = rejectedColumns(shape).slice(0, -2)
+  const values = columns.map((column) => {
+    const own = landedColumn(landed, column.name)
+    const value =
+      own === undefined
+        ? landedAs([], column.name, column.type)
+        : convert(`r.${quoteName(own.name)}`, own.type, column.type)
+    return `${value.value} AS ${quoteName(column.name)}`
+  })
+  const bad = `SELECT "_file", "_row", "$reason" FROM placed WHERE "$input" = ${sourceNumber(number)} AND "$reason" IS NOT NULL`
+  return `SELECT ${values.join(', ')}, b."$reason" AS quarantine_reason, f.path AS quarantine_file FROM ${name} r INNER JOIN (${bad}) b ON b."_file" = r."_file" AND b."_row" = r."_row" INNER JOIN ${name}_files f ON f.file_number = b."_file"`
 }
 
 /** The changes as they were applied or would have been, with the date of their file. */
@@ -118,18 +130,17 @@ function historySql(shape: ApplyShape): string {
   const kept = historyColumns(shape).slice(shape.columns.length)
   const names = shape.columns.map(({ name }) => quoteName(name))
   const select = [...names, ...kept.map(({ name }, index) => `"$k${index}" AS ${quoteName(name)}`)].join(', ')
-  const from = (input: 'changes' | 'restored'): string[] => {
-    if (shape[input].length === 0) return []
-    const cases = [...fileNumbers(shape[input])].map(
+  const parts = shape.inputs.filter(isShown).map(({ name, files }) => {
+    const cases = [...fileNumbers(files)].map(
       ([date, numbers]) => `WHEN "_file" IN (${numbers.join(', ')}) THEN ${quoteText(date)}`,
     )
-    return [`SELECT ${select}, CASE ${cases.join(' ')} END AS "$date" FROM ${input}_typed WHERE "$reason" IS NULL`]
-  }
-  return [...from('changes'), ...from('restored')].join(' UNION ALL ')
+    return `SELECT ${select}, CASE ${cases.join(' ')} END AS "$date" FROM ${name}_typed WHERE "$reason" IS NULL`
+  })
+  return parts.join(' UNION ALL ')
 }
 
 /** The files of each date by their numbers in the plan's input. */
-function fileNumbers(files: readonly (DataFile & { date: string | null })[]): Map<string, number[]> {
+function fileNumbers(files: readonly ChangeFile[]): Map<string, number[]> {
   const dates = new Map(files.map(({ path, date }) => [path, date ?? '']))
   const numbers = new Map<string, number[]>()
   for (const [index, { path }] of planInput('', [], files, false).files.entries()) {
@@ -141,10 +152,15 @@ function fileNumbers(files: readonly (DataFile & { date: string | null })[]): Ma
 
 /** One row: rows read and set aside, and why. */
 function qualitySql(shape: ApplyShape): string {
-  const { isRewritten, changes, restored } = shape
+  const { isRewritten, inputs } = shape
   const count = (condition: string): string => `count(CASE WHEN ${condition} THEN 1 END)`
-  const shown = changes.length > 0 ? count(`"$input" = ${inputNumber('changes')} AND "$reason" IS NOT NULL`) : '0'
-  const again = restored.length > 0 ? `(SELECT count(*) FROM restored_typed WHERE "$reason" IS NOT NULL)` : '0'
+  const ofKind = (kind: ChangeInput['kind']): ChangeInput[] => inputs.filter((input) => input.kind === kind)
+  const changes = ofKind('changes').map(({ number }) => sourceNumber(number))
+  const shown = changes.length > 0 ? count(`"$input" IN (${changes.join(', ')}) AND "$reason" IS NOT NULL`) : '0'
+  const restored = ofKind('restored').map(
+    ({ name }) => `(SELECT count(*) FROM ${name}_typed WHERE "$reason" IS NOT NULL)`,
+  )
+  const again = ['0', ...restored].join(' + ')
   if (!isRewritten)
     return `SELECT 0 AS rows_read, 0 AS deletes, 0 AS rows_removed, 0 AS bad_values, ${again} AS changes_quarantined`
   const removes = shape.task.deletes === 'apply' && shape.task.scdType === 1

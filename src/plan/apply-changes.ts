@@ -14,14 +14,19 @@ import type {
   Planned,
   PlanOutput,
   PublishStep,
+  RowCount,
   TableName,
 } from '../types.ts'
 import { applyViews } from './apply-changes-views.ts'
-import { type ApplyShape, historyColumns, rejectedColumns, stateColumns } from './apply-shape.ts'
+import {
+  type ApplyShape,
+  type ChangeFile,
+  type ChangeInput,
+  historyColumns,
+  rejectedColumns,
+  stateColumns,
+} from './apply-shape.ts'
 import { planInput } from './plan-input.ts'
-
-/** A landed file of changes; `date` is its partition, null where the source has none. */
-export type ChangeFile = DataFile & { date: string | null }
 
 /** What was found: everything that landed, and the table with its state as they stand. */
 export type ApplySurvey = {
@@ -32,7 +37,9 @@ export type ApplySurvey = {
   state: DataFile[]
   /** The table or its state is gone: it is made anew from all that landed. */
   isLost: boolean
-  /** Dates whose folder of the history is gone, although the last commit left files in it. */
+  /** Landed files, by path, that are no longer there. */
+  missing: ReadonlySet<string>
+  /** Dates whose files in the history are not all there, although the last commit left files in it. */
   lostDates: string[]
 }
 
@@ -75,14 +82,14 @@ export function planApplyChanges(pipeline: string, task: ApplyChangesTask, surve
       ...{ scope: task.to.path, after },
       steps: [...steps(task, shape, survey, quarantine), ...expiredSteps(work)],
       counts: {
-        rowsIn: ['loads', 'changes', 'past'].map((input) => ({ input })),
+        rowsIn: namesOf(shape, 'loads', 'changes', 'past'),
         rowsStanding: [{ input: 'standing' }],
         rowsOut: [{ output: 'table' }],
         duplicates: [{ superseded: 'newest_images' }],
         quarantined: [{ output: 'rejected' }],
         deletes: [{ metric: ['quality', 'deletes'] }],
         removed: [{ metric: ['quality', 'rows_removed'] }],
-        changesIn: [{ input: 'changes' }, { input: 'restored' }],
+        changesIn: namesOf(shape, 'changes', 'restored'),
         changesOut: [{ output: 'history' }],
         changesQuarantined: [{ metric: ['quality', 'changes_quarantined'] }],
       },
@@ -132,7 +139,7 @@ function workOf(task: ApplyChangesTask, survey: ApplySurvey): Work {
   const isKept = ({ date }: ChangeFile): boolean => history !== null && (date === null || date > history.after)
   const kept = changes.filter(isKept)
   if (restarts) checkLanded(task, survey)
-  return {
+  const work = {
     restarts,
     loads: loads.filter(isNew),
     changes: kept.filter(isNew),
@@ -141,6 +148,20 @@ function workOf(task: ApplyChangesTask, survey: ApplySurvey): Work {
     expired: expiredFolders(task, commit, new Set(restarts ? kept.map(({ date }) => date) : []), restarts),
     history: kept.map(({ path }) => path),
   }
+  checkThere(task, survey, [...work.loads, ...work.changes, ...work.past, ...work.restored])
+  return work
+}
+
+/** What is to be read must be there: nobody else has it. */
+function checkThere({ to }: ApplyChangesTask, { missing }: ApplySurvey, files: readonly DataFile[]): void {
+  const gone = files.filter(({ path }) => missing.has(path))
+  const [first] = gone
+  if (first === undefined) return
+  const rows = gone.reduce((sum, file) => sum + file.rows, 0)
+  throw new MillraceError(
+    'table-changed',
+    `${to.path}  ${gone.length} of the landed files that it is made from are gone with ${rows} rows, such as ${first.path}. Put them back; what landed is not landed again`,
+  )
 }
 
 /**
@@ -195,17 +216,37 @@ function expiredFolders(
 
 function shapeOf(task: ApplyChangesTask, survey: ApplySurvey, work: Work, isRewritten: boolean): ApplyShape {
   const everLanded = unionOf([...survey.loads, ...survey.changes])
-  const now = [...work.loads, ...work.changes, ...work.past, ...work.restored]
   const standing = work.restarts || !isRewritten ? [] : survey.standing
   return {
     ...{ task, isRewritten, ...work },
     columns: tableColumns(task, everLanded),
     everLanded,
-    landed: now.length === 0 ? everLanded : unionOf(now),
+    inputs: changeInputs(work),
     standing,
     state: work.restarts || !isRewritten ? [] : survey.state,
     dates: [...new Set([...work.changes, ...work.restored].map(({ date }) => date ?? ''))].sort(),
   }
+}
+
+function namesOf({ inputs }: ApplyShape, ...kinds: ChangeInput['kind'][]): RowCount[] {
+  return inputs.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => ({ input: name }))
+}
+
+/** The files of each kind, those with the same columns together. */
+function changeInputs(work: Work): ChangeInput[] {
+  const inputs: ChangeInput[] = []
+  for (const kind of ['loads', 'changes', 'past', 'restored'] as const) {
+    const groups = new Map<string, ChangeFile[]>()
+    for (const file of work[kind]) {
+      const key = JSON.stringify(file.columns)
+      groups.set(key, [...(groups.get(key) ?? []), 'date' in file ? file : { ...file, date: null }])
+    }
+    for (const [index, files] of [...groups.values()].entries()) {
+      const name = index === 0 ? kind : `${kind}_${index + 1}`
+      inputs.push({ name, number: inputs.length, kind, landed: files[0]?.columns ?? [], files })
+    }
+  }
+  return inputs
 }
 
 function unionOf(files: readonly DataFile[]): Column[] {
@@ -230,23 +271,19 @@ function tableColumns(task: ApplyChangesTask, everLanded: readonly Column[]): Co
 }
 
 function inputsOf(shape: ApplyShape): PlanInput[] {
-  const { landed, loads, changes, past, restored, standing, state, task, columns } = shape
-  const all: [string, Column[], readonly DataFile[], boolean][] = [
-    ['loads', landed, loads, true],
-    ['changes', landed, changes, true],
-    ['past', landed, past, true],
-    ['restored', landed, restored, true],
-    ['standing', [...columns, ...ownColumns(task)], standing, true],
-    ['state', stateColumns(shape), state, false],
-  ]
-  return all
-    .filter(([, , files]) => files.length > 0)
-    .map(([name, own, files, lineage]) => planInput(name, own, files, lineage))
+  const { inputs, standing, state, task, columns } = shape
+  const changes = inputs.map(({ name, landed, files }) => planInput(name, landed, files, true))
+  const table = planInput('standing', [...columns, ...ownColumns(task)], standing, true)
+  const remembered = planInput('state', stateColumns(shape), state, false)
+  return [...changes, table, remembered].filter(({ files }) => files.length > 0)
 }
 
 function outputsOf(task: ApplyChangesTask, shape: ApplyShape): PlanOutput[] {
   const { codec, fileBytesTarget } = task.to
-  const read = [...shape.standing, ...shape.loads, ...shape.changes, ...shape.past]
+  const read = [
+    ...shape.standing,
+    ...shape.inputs.filter(({ kind }) => kind !== 'restored').flatMap(({ files }) => files),
+  ]
   const fileCount = Math.max(1, Math.round(read.reduce((sum, { bytes }) => sum + bytes, 0) / fileBytesTarget))
   const output = (name: string, columns: Column[], more: Partial<PlanOutput> = {}): PlanOutput => ({
     ...{ name, view: name, columns, codec, fileCount: 1 },

@@ -13,21 +13,30 @@ export type ApplyShape = {
   isRewritten: boolean
   restarts: boolean
   columns: Column[]
-  /** What this plan reads, and all that ever landed. */
-  landed: Column[]
+  /** The columns of all that ever landed. */
   everLanded: Column[]
-  loads: readonly DataFile[]
-  changes: readonly (DataFile & { date: string | null })[]
-  past: readonly DataFile[]
-  restored: readonly (DataFile & { date: string | null })[]
+  inputs: ChangeInput[]
   standing: readonly DataFile[]
   state: readonly DataFile[]
   /** The dates that the history gets rows of. */
   dates: string[]
 }
 
-/** The inputs that changes come from. */
-export type InputName = 'loads' | 'changes' | 'past' | 'restored'
+/**
+ * Files with the same columns as one input: a value is converted from the type that its own file has, never by way of one that
+ * other files have. `loads`: every row is an image. `changes`: of dates that the history keeps. `past`: of others. `restored`: the
+ * table has them, the history lacks them.
+ */
+export type ChangeInput = {
+  name: string
+  number: number
+  kind: 'loads' | 'changes' | 'past' | 'restored'
+  landed: Column[]
+  files: readonly ChangeFile[]
+}
+
+/** A landed file; `date` is its partition, null where the source has none. */
+export type ChangeFile = DataFile & { date: string | null }
 
 /** The columns of the history: the table's, the operation, and what the history keeps of the rest. */
 export function historyColumns({
@@ -43,9 +52,18 @@ export function historyColumns({
 }
 
 /** The columns of what is set aside: as it landed, and why. */
-export function rejectedColumns({ landed }: ApplyShape): Column[] {
+export function rejectedColumns({ inputs }: ApplyShape): Column[] {
+  const landed = new Map<string, Column>()
+  for (const { name, type } of inputs.flatMap((input) => input.landed)) {
+    const known = landed.get(name.toLowerCase())
+    // Where files differ it is text: any other type could lose what is set aside.
+    landed.set(name.toLowerCase(), {
+      name: known?.name ?? name,
+      type: (known?.type ?? type) === type ? type : 'string',
+    })
+  }
   const text = ['quarantine_reason', 'quarantine_file'].map((name) => ({ name, type: 'string' }))
-  return [...landed, ...text]
+  return [...landed.values(), ...text]
 }
 
 /** The columns of the state: the key, and with all images the whole row; what it is, when, and its place in the sequence. */
@@ -79,13 +97,13 @@ export function sequenceNames({ sequenceBy }: ApplyChangesTask): string[] {
   return sequenceBy.map((_, index) => `"$s${index}"`)
 }
 
-const numbered = ['loads', 'changes', 'past', 'restored', 'standing', 'state'] as const
-/** What a row may come from, by its name. */
-export type Numbered = (typeof numbered)[number]
+/** Where a row of the table or of the state comes from, beside the numbers of the inputs. */
+export const standingNumber = -1
+export const stateNumber = -2
 
-/** An input by number: a column of numbers takes less than one of names. */
-export function inputNumber(input: Numbered): string {
-  return `CAST(${numbered.indexOf(input)} AS TINYINT)`
+/** Where a row comes from, as a value: a column of numbers takes less than one of names. */
+export function sourceNumber(number: number): string {
+  return `CAST(${number} AS SMALLINT)`
 }
 
 /** What is remembered of a change besides its key: its time only where the table shows it. */

@@ -7,9 +7,10 @@ export type Conversion = { value: string; fits: string | null }
 const integers = ['tinyint', 'smallint', 'int', 'bigint']
 const floats = ['float', 'double']
 const wholePattern = "'^[+-]?[0-9]+([.]0*)?\\z'"
-const numberPattern = "'^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?\\z'"
-const datePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00:00(:00([.]0+)?)?)?Z?\\z'"
-const timePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?Z?\\z'"
+const floatPattern =
+  "'^([+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|infinity|Infinity)|nan|NaN)\\z'"
+const datePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00:00(:00([.]0+)?)?)?(Z|[+]00(:?00)?)?\\z'"
+const timePattern = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?(Z|[+]00(:?00)?)?\\z'"
 const truths = "('true', 't', 'yes', 'y', '1')"
 const falsehoods = "('false', 'f', 'no', 'n', '0')"
 // Of a binary number's digits the last are noise: 0.1 + 0.2 is not a value with seventeen decimals.
@@ -83,7 +84,7 @@ function fromText(sql: string, to: string): Conversion {
         : `CASE WHEN byte_length(${number}) <= 18 THEN ${isSame(18)} ELSE ${isSame(38)} END`
     return fitting(value, `is_decimal_text(${number}) AND ${isExact}`)
   }
-  if (floats.includes(to)) return fitting(tryConvert(text, to), `matches(${text}, ${numberPattern})`)
+  if (floats.includes(to)) return fitting(tryConvert(text, to), `matches(${text}, ${floatPattern})`)
   if (to === 'boolean') {
     const word = `lower(${text})`
     return fitting(`(${word} IN ${truths})`, `${word} IN ${truths} OR ${word} IN ${falsehoods}`)

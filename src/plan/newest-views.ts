@@ -3,20 +3,21 @@ import { quoteName } from '../engines/portable.ts'
 import type { PlanView } from '../types.ts'
 import {
   type ApplyShape,
-  type InputName,
-  inputNumber,
+  type ChangeInput,
   keysEqual,
-  type Numbered,
   placeNames,
   sequenceNames,
   showsTime,
+  sourceNumber,
+  standingNumber,
+  stateNumber,
 } from './apply-shape.ts'
 
 /**
  * The newest image of every key, and its newest delete where deletes count. The table is everything read and standing without
  * the rows that are left out, which are few: what was superseded, set aside or deleted.
  */
-export function newestViews(shape: ApplyShape, inputs: readonly InputName[]): PlanView[] {
+export function newestViews(shape: ApplyShape, inputs: readonly ChangeInput[]): PlanView[] {
   const { task, standing, state } = shape
   const keys = task.keys.map(quoteName)
   const places = placeNames(task)
@@ -31,12 +32,12 @@ export function newestViews(shape: ApplyShape, inputs: readonly InputName[]): Pl
     const remembered = places.map((name) => `q.${name}`).join(', ')
     if (standing.length > 0) {
       parts.push(
-        `SELECT ${inputNumber('standing')} AS "$input", ${keys.map((name) => `s.${name}`).join(', ')}, ${remembered}, s."_file", s."_row" FROM standing s INNER JOIN changed_keys k ON ${keysEqual(task, 's', 'k')} INNER JOIN state q ON ${keysEqual(task, 's', 'q')} WHERE q."$op" <> 'D'`,
+        `SELECT ${sourceNumber(standingNumber)} AS "$input", ${keys.map((name) => `s.${name}`).join(', ')}, ${remembered}, s."_file", s."_row" FROM standing s INNER JOIN changed_keys k ON ${keysEqual(task, 's', 'k')} INNER JOIN state q ON ${keysEqual(task, 's', 'q')} WHERE q."$op" <> 'D'`,
       )
     }
     if (countsDeletes) {
       parts.push(
-        `SELECT ${inputNumber('state')} AS "$input", ${keys.map((name) => `q.${name}`).join(', ')}, ${remembered}, CAST(NULL AS INTEGER) AS "_file", CAST(NULL AS BIGINT) AS "_row" FROM state q INNER JOIN changed_keys k ON ${keysEqual(task, 'q', 'k')} WHERE q."$op" = 'D'`,
+        `SELECT ${sourceNumber(stateNumber)} AS "$input", ${keys.map((name) => `q.${name}`).join(', ')}, ${remembered}, CAST(NULL AS INTEGER) AS "_file", CAST(NULL AS BIGINT) AS "_row" FROM state q INNER JOIN changed_keys k ON ${keysEqual(task, 'q', 'k')} WHERE q."$op" = 'D'`,
       )
     }
     add('events', parts.join(' UNION ALL '), true)
@@ -69,20 +70,20 @@ export function newestViews(shape: ApplyShape, inputs: readonly InputName[]): Pl
 }
 
 /** A row by where it stands, among the rows of an input that are left out or deleted. */
-function rowsOf(view: string, input: Numbered, columns = ''): string {
-  return `(SELECT "_file", "_row"${columns} FROM ${view} WHERE "$input" = ${inputNumber(input)})`
+function rowsOf(view: string, number: number, columns = ''): string {
+  return `(SELECT "_file", "_row"${columns} FROM ${view} WHERE "$input" = ${sourceNumber(number)})`
 }
 
-function tableSql(shape: ApplyShape, inputs: readonly InputName[]): string {
+function tableSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
   const { task, columns, standing } = shape
   const isSame = (other: string): string => `${other}."_file" = r."_file" AND ${other}."_row" = r."_row"`
   const data = columns.map(({ name }) => `r.${quoteName(name)}`)
   const flags = task.deletes === 'flag'
-  const read = inputs.map((input) => {
+  const read = inputs.map(({ name, number, kind }) => {
     const flag = flags ? [`d."_file" IS NOT NULL AS "is_deleted"`, 'd."$deleted_at" AS "deleted_at"'] : []
-    const join = flags ? ` LEFT JOIN ${rowsOf('deleted_images', input, ', "$deleted_at"')} d ON ${isSame('d')}` : ''
-    const images = input === 'loads' ? '' : ` WHERE r."$op" <> 'D'`
-    return `SELECT ${[...data, ...flag].join(', ')} FROM ${input}_typed r ANTI JOIN ${rowsOf('left_out', input)} l ON ${isSame('l')}${join}${images}`
+    const join = flags ? ` LEFT JOIN ${rowsOf('deleted_images', number, ', "$deleted_at"')} d ON ${isSame('d')}` : ''
+    const images = kind === 'loads' ? '' : ` WHERE r."$op" <> 'D'`
+    return `SELECT ${[...data, ...flag].join(', ')} FROM ${name}_typed r ANTI JOIN ${rowsOf('left_out', number)} l ON ${isSame('l')}${join}${images}`
   })
   if (standing.length === 0) return read.join(' UNION ALL ')
   // A key without a change is deleted, or not, as it was.
@@ -93,9 +94,9 @@ function tableSql(shape: ApplyShape, inputs: readonly InputName[]): string {
       ]
     : []
   const join = flags
-    ? ` LEFT JOIN ${rowsOf('deleted_images', 'standing', ', "$deleted_at"')} d ON ${isSame('d')} LEFT JOIN (SELECT *, true AS "$changed" FROM changed_keys) k ON ${keysEqual(task, 'k', 'r')}`
+    ? ` LEFT JOIN ${rowsOf('deleted_images', standingNumber, ', "$deleted_at"')} d ON ${isSame('d')} LEFT JOIN (SELECT *, true AS "$changed" FROM changed_keys) k ON ${keysEqual(task, 'k', 'r')}`
     : ''
-  const stood = `SELECT ${[...data, ...flag].join(', ')} FROM standing r ANTI JOIN ${rowsOf('left_out', 'standing')} l ON ${isSame('l')}${join}`
+  const stood = `SELECT ${[...data, ...flag].join(', ')} FROM standing r ANTI JOIN ${rowsOf('left_out', standingNumber)} l ON ${isSame('l')}${join}`
   return [...read, stood].join(' UNION ALL ')
 }
 

@@ -2,10 +2,10 @@
 import { ownColumns } from '../define/apply-changes.ts'
 import { quoteName } from '../engines/portable.ts'
 import type { PlanView } from '../types.ts'
-import { type ApplyShape, type InputName, keysEqual, sequenceNames } from './apply-shape.ts'
+import { type ApplyShape, type ChangeInput, keysEqual, sequenceNames } from './apply-shape.ts'
 
 /** Every image with the time up to which it held; the state has all of them, and every delete. */
-export function versionViews(shape: ApplyShape, inputs: readonly InputName[]): PlanView[] {
+export function versionViews(shape: ApplyShape, inputs: readonly ChangeInput[]): PlanView[] {
   const { task, columns, standing, state } = shape
   const data = columns.map(({ name }) => quoteName(name))
   const keys = task.keys.map(quoteName)
@@ -14,7 +14,7 @@ export function versionViews(shape: ApplyShape, inputs: readonly InputName[]): P
   const add = (name: string, sql: string, once = false): void => void views.push({ name, once, sql })
   add(
     'new_state',
-    inputs.map((input) => `SELECT ${all.join(', ')} FROM ${input}_typed WHERE "$reason" IS NULL`).join(' UNION ALL '),
+    inputs.map(({ name }) => `SELECT ${all.join(', ')} FROM ${name}_typed WHERE "$reason" IS NULL`).join(' UNION ALL '),
   )
   add('changed_keys', `SELECT DISTINCT ${keys.join(', ')} FROM placed WHERE "$reason" IS NULL`, true)
   const past =

@@ -7,6 +7,7 @@ import type { Event } from '../events.ts'
 import type { Json } from '../types.ts'
 import { sendAlert } from './alert.ts'
 import type { Attempt } from './attempt.ts'
+import { latestCommits } from './commits.ts'
 import { planTask } from './data-task.ts'
 import { readRun } from './run-log.ts'
 
@@ -49,6 +50,7 @@ export function callContext(base: CallBase, { task, path, signal }: Caller): Cal
       await sendAlert(base.notifiers, write, { pipeline: pipeline.name, run, status: 'running', messages, details })
     },
     warn: async (message) => void (await write({ type: 'warning', task, path, message })),
+    published: (path) => published(base, path),
     hasWork: (name, input) => hasWork(base, name, input, signal),
   }
 }
@@ -71,6 +73,14 @@ async function deadRuns({ store, pipeline, run, dryRun }: CallBase, runs: readon
     if (state?.pipeline === pipeline.name && !(dryRun && state.status === 'running')) dead.push(other)
   }
   return dead
+}
+
+async function published({ store }: CallBase, path: string): Promise<string[]> {
+  const locations = (await latestCommits(store, path)).flatMap(({ partitions }) =>
+    partitions.map(({ location }) => location),
+  )
+  const below = locations.filter((location) => location.startsWith(`${path}/`))
+  return [...new Set(below.map((location) => location.slice(path.length + 1).split('/')[0] ?? ''))].sort()
 }
 
 async function hasWork(base: CallBase, name: string, input: Json, signal: AbortSignal): Promise<boolean> {

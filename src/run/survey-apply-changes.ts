@@ -1,9 +1,9 @@
 /** Looks at the changes that landed for a table, and at the table as it stands. */
 import type { ApplyChangesTask } from '../define/apply-changes.ts'
 import { MillraceError } from '../errors.ts'
-import { identityText } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
-import { type ApplySurvey, type ChangeFile, statePath } from '../plan/apply-changes.ts'
+import { type ApplySurvey, statePath } from '../plan/apply-changes.ts'
+import type { ChangeFile } from '../plan/apply-shape.ts'
 import type { CommitRecord, DataFile, PublishedPartition, Store } from '../types.ts'
 import { currentLocation, latestCommit, latestCommits } from './commits.ts'
 import type { SurveyContext } from './task-context.ts'
@@ -27,9 +27,9 @@ export async function surveyApplyChanges(task: ApplyChangesTask, context: Survey
       `${task.to.path}  or what is remembered of it is gone; the table is made anew from all that landed`,
     )
   }
-  await checkNew([...loads, ...changes], commit, store)
+  const missing = await findMissing([...loads, ...changes], store)
   const lostDates = await findLostDates(task, store, commit)
-  return { commit, loads, changes, standing: standing ?? [], state: state ?? [], isLost, lostDates }
+  return { commit, loads, changes, standing: standing ?? [], state: state ?? [], isLost, missing, lostDates }
 }
 
 /** Everything that was published at the source's places. */
@@ -97,16 +97,15 @@ async function partFiles(store: Store, commit: CommitRecord | null, location: st
   })
 }
 
-/** What landed and is not in the table yet must be there: nobody else has it. */
-async function checkNew(landed: readonly DataFile[], commit: CommitRecord | null, store: Store): Promise<void> {
-  const consumed = new Set(commit?.bookmark.map(identityText))
-  for (const file of landed) {
-    if (consumed.has(identityText(file)) || (await store.kind(file.path)) === 'file') continue
-    throw new MillraceError(
-      'table-changed',
-      `${file.path}  is gone with ${file.rows} landed rows that are in no table yet. Put it back`,
-    )
+/** The landed files that are no longer there as they were published. */
+async function findMissing(landed: readonly DataFile[], store: Store): Promise<Set<string>> {
+  const missing = new Set<string>()
+  const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
+  for (const folder of new Set(landed.map(({ path }) => folderOf(path)))) {
+    const found = new Map((await store.list(folder)).files.map(({ path, bytes }) => [path, bytes]))
+    for (const { path, bytes } of landed) if (folderOf(path) === folder && found.get(path) !== bytes) missing.add(path)
   }
+  return missing
 }
 
 async function findLostDates(
@@ -119,7 +118,8 @@ async function findLostDates(
     const date = partition[0]?.value
     if (history === null || date === undefined || !location.startsWith(`${history.path}/`) || files.length === 0)
       continue
-    if ((await store.kind(location)) === 'missing') lost.push(date)
+    const found = new Map((await store.list(location)).files.map((entry) => [entry.path, entry.bytes]))
+    if (files.some(({ name, bytes }) => found.get(`${location}/${name}`) !== bytes)) lost.push(date)
   }
   return lost
 }

@@ -93,6 +93,7 @@ async function sortOut(
   context: SurveyContext,
 ): Promise<Pick<LandSurvey, 'arrived' | 'known'>> {
   const identities = new Map((commit?.bookmark ?? []).map((file) => [identityText(file), file]))
+  const latest = new Map((commit?.bookmark ?? []).map((file) => [file.path, file]))
   const contents = new Map<string, string>()
   for (const { sha256, path, isRefused, sameAs } of commit?.bookmark ?? []) {
     if (isRefused === undefined && sameAs === undefined) contents.set(sha256, path)
@@ -103,8 +104,15 @@ async function sortOut(
     const { path, bytes, sha256, modifiedMs } = file
     const before = identities.get(identityText(file))
     const twin = contents.get(sha256)
-    if (before !== undefined) known.push({ ...before, modifiedMs })
-    else if (twin !== undefined && !('reason' in file)) {
+    if (before !== undefined) {
+      known.push({ ...before, modifiedMs })
+      const last = latest.get(path)
+      if (last !== undefined && identityText(last) !== identityText(file)) {
+        await context.onWarning(
+          `${JSON.stringify(path)}  has again content that it had before; it was not landed again`,
+        )
+      }
+    } else if (twin !== undefined && !('reason' in file)) {
       known.push({ path, bytes, sha256, modifiedMs, sameAs: twin })
       await context.onWarning(
         `${JSON.stringify(path)}  has the content of ${twin}, which has landed; it was not landed again`,

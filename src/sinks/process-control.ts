@@ -34,7 +34,7 @@ export type ProcessControl = {
    * run that has a row already, which is a retry, takes that again.
    */
   start(job: ProcessControlJob): Promise<number>
-  /** Ends a row that is still 'In Progress'; one that ended stays as it is. Throws `not-found` where the row is gone. */
+  /** Ends a row that is still 'In Progress'; of one that ended, 'Complete' may still become 'Error'. Throws `not-found` where the row is gone. */
   end(id: number, status: 'Complete' | 'Error', message: string | null): Promise<void>
   /** Gives up what `check` keeps. */
   close(): Promise<void>
@@ -143,7 +143,7 @@ async function endJob(session: Session, id: number, status: string, message: str
   const { database } = session
   await database.query(
     `UPDATE ${jobTable} SET job_stat_nm = $2, job_end_dttm = now(), err_msg = $3
-     WHERE data_ppln_job_id = $1 AND job_stat_nm = 'In Progress'`,
+     WHERE data_ppln_job_id = $1 AND (job_stat_nm = 'In Progress' OR (job_stat_nm = 'Complete' AND $2 = 'Error'))`,
     [id, status, message === null ? null : fitting(session, 'err_msg', message)],
   )
   const rows = await database.query(`SELECT 1 FROM ${jobTable} WHERE data_ppln_job_id = $1`, [id])

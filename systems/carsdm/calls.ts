@@ -5,7 +5,7 @@ import type { CarsTable } from './tables.ts'
 type Failure = { TableName: string; JobName: string; JobRunState: string; ErrorMessage: string }
 
 /**
- * get-incremental-tables: the tables below Datasets for which something is to be done: files that landed and are not in the
+ * get-incremental-tables: the tables of Datasets for which something is to be done: files that landed and are not in the
  * Final zone yet, dates that leave the CDC zone, another definition.
  */
 export function tablesWithWork(
@@ -16,8 +16,8 @@ export function tablesWithWork(
   return {
     isReadOnly: true,
     run: async (_, context) => {
-      const { folders } = await context.store.list(datasets)
-      const landed = new Set(folders.map((name) => name.replace(/-LOAD$/, '')))
+      const names = await context.published(datasets)
+      const landed = new Set(names.map((name) => name.replace(/-LOAD$/, '')))
       const defined = tables.map(({ table }) => table).filter((table) => landed.has(table))
       const found: string[] = []
       for (const table of defined.sort()) if (await context.hasWork(task, { table })) found.push(table)

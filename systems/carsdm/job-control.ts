@@ -17,15 +17,17 @@ export function jobControl(
     return processControl(url === undefined ? { folder } : { folder, url })
   }
   if (url !== undefined) processControl({ url, folder: '/' }) // throws for what is no URL, before anything is done
-  let isEnded = false
+  let ended: 'Complete' | 'Error' | null = null
   const start = async (context: CallContext): Promise<number> => {
     const { pipeline, run } = context
     return await open(context).start({ pipeline, stateMachine, run, deadRuns: context.deadRuns })
   }
   const end = async (context: CallContext, id: number | null, message: string | null): Promise<void> => {
-    if (id === null || isEnded) return
-    await open(context).end(id, message === null ? 'Complete' : 'Error', message?.slice(0, messageLengthMax) ?? null)
-    isEnded = true
+    const status = message === null ? 'Complete' : 'Error'
+    // What fails after the job was complete makes it one that failed.
+    if (id === null || ended === 'Error' || ended === status) return
+    await open(context).end(id, status, message?.slice(0, messageLengthMax) ?? null)
+    ended = status
   }
   return {
     start: {

@@ -119,6 +119,10 @@ function readKey(entry: Map<string, JsonValue>, columns: Column[], report: Repor
   const key = parts.map((part) => {
     const wanted = typeof part === 'string' ? part.toLowerCase() : null
     const name = names.find((candidate) => candidate.toLowerCase() === wanted)
+    if (wanted !== null && changeColumn.test(wanted)) {
+      report('primaryKey', `${JSON.stringify(part)} says of a change what or when it is; it is no column of the table`)
+      return ''
+    }
     if (name === undefined && typeof part !== 'string') report('primaryKey', `${found(part)}, expected a column's name`)
     else if (name === undefined && names.length > 0)
       report(
