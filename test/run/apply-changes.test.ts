@@ -6,6 +6,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import {
   applyChanges,
   changeDatasets,
+  changeHistory,
   type DeleteRule,
   definePipeline,
   dmsFolder,
@@ -30,7 +31,7 @@ function newRoot(): string {
   return root
 }
 
-function pipelineOf(scdType: 1 | 2, deletes: DeleteRule): Pipeline {
+function pipelineOf(scdType: 1 | 2, deletes: DeleteRule, idType = 'int'): Pipeline {
   const datasets = changeDatasets('landed')
   const source = dmsFolder('landing/cars/dbo', { tables: ['ITEM'] })
   return definePipeline({
@@ -42,11 +43,12 @@ function pipelineOf(scdType: 1 | 2, deletes: DeleteRule): Pipeline {
       land('land', { from: source, to: datasets }),
       applyChanges('apply', {
         from: landedChanges(datasets, 'ITEM'),
-        columns: { id: 'int', name: 'string' },
+        columns: { id: idType, name: 'string' },
         keys: ['id'],
         scdType,
         deletes,
         to: parquetTable('final/ITEM'),
+        history: changeHistory('final/_cdc/ITEM', { after: '2025-01-01' }),
       }),
     ],
   })
@@ -167,5 +169,96 @@ describe('a table that is changed by hand', () => {
     const failed = await startRun(runOptions(root, pipelineOf(1, 'flag')), {})
     expect([failed.status, failed.error]).toEqual(['failed', expect.stringContaining('no longer there')])
     expect(await rowsOf(root, 'id')).toEqual(standing)
+  })
+})
+
+describe('a file that is written anew', () => {
+  const rewritten = (name: string): FileContent =>
+    cdc(8, changes, ['U', 1, name, '2025-11-03 07:59:00'], ['I', 3, name, '2025-11-03 07:59:30'])
+  const reloaded = (name: string): FileContent =>
+    load(
+      1,
+      'id int, name string, dms_commit_ts timestamp',
+      [1, name, '2025-11-03 01:00:00'],
+      [2, name, '2025-11-03 01:00:00'],
+    )
+
+  it.each([
+    ['of changes', rewritten, ['1', '3']],
+    ['of a full load', reloaded, ['1', '2']],
+  ])('%s wins over what it said, also when the table is made anew', async (_, file, ids) => {
+    const root = newRoot()
+    for (const name of ['a', 'b', 'c', 'd']) {
+      await landAll(root, [file(name)])
+      await startRun(runOptions(root, pipelineOf(1, 'keep')), {})
+      expect(await rowsOf(root, 'id')).toEqual(ids.map((id) => `${id} | ${name}`))
+    }
+    await startRun(runOptions(root, pipelineOf(1, 'apply')), {})
+    expect(await rowsOf(root, 'id')).toEqual(ids.map((id) => `${id} | d`))
+  })
+
+  it('is not landed again when it is what it was, with a warning and no end of commits', async () => {
+    const root = newRoot()
+    for (const name of ['a', 'b', 'a']) {
+      await landAll(root, [rewritten(name)])
+      await startRun(runOptions(root, pipelineOf(1, 'keep')), {})
+    }
+    expect(await rowsOf(root, 'id')).toEqual(['1 | b', '3 | b'])
+    const commits = path.join(root, '_millrace/commits/landed/ITEM')
+    const before = fs.readdirSync(commits).length
+    await startRun(runOptions(root, pipelineOf(1, 'keep')), {})
+    expect(fs.readdirSync(commits)).toHaveLength(before)
+  })
+})
+
+describe('values', () => {
+  const exact = load(1, 'id bigint, name string', [9007199254740993n, 'odd'], [9007199254740992n, 'even'])
+  const binary = cdc(8, 'Op string, id double, name string', ['I', 1, 'one'])
+  const all = ['1 | one', '9007199254740992 | even', '9007199254740993 | odd']
+
+  it.each([
+    ['in one run', [[exact, binary]]],
+    ['in two runs', [[exact], [binary]]],
+  ])('are converted from the type of their own file, %s', async (_, runs) => {
+    const root = newRoot()
+    for (const files of runs) {
+      await landAll(root, files)
+      await startRun(runOptions(root, pipelineOf(1, 'keep', 'bigint')), {})
+    }
+    expect(await rowsOf(root, 'id')).toEqual(all)
+    await startRun(runOptions(root, pipelineOf(1, 'apply', 'bigint')), {})
+    expect(await rowsOf(root, 'id')).toEqual(all)
+  })
+})
+
+describe('what lies wrong', () => {
+  it('are two folders of one table that differ in case', async () => {
+    const root = newRoot()
+    await landAll(root, [first])
+    await landFile(root, 'item', second)
+    const failed = await startRun(runOptions(root, pipelineOf(1, 'keep')), {})
+    expect(failed.status).toBe('failed')
+    expect(failed.error).toMatch(/dbo\/ITEM and .*dbo\/item {2}differ in case only/)
+    expect(fs.existsSync(path.join(root, 'landed'))).toBe(false)
+  })
+
+  it('is a file that is missing in the history, which is made anew', async () => {
+    const root = newRoot()
+    await landAll(root, [first, second])
+    await startRun(runOptions(root, pipelineOf(1, 'keep')), {})
+    const folder = path.join(root, 'final/_cdc/ITEM/dart_filedate=2025-11-03')
+    const [file] = fs.readdirSync(folder)
+    fs.rmSync(path.join(folder, file as string))
+    expect(await startRun(runOptions(root, pipelineOf(1, 'keep')), {})).toMatchObject({ status: 'succeeded' })
+    expect(fs.readdirSync(folder)).toHaveLength(1)
+  })
+
+  it('is a landed file that is gone before it was applied', async () => {
+    const root = newRoot()
+    await landAll(root, [first])
+    await startRun(runOptions(root, pipelineOf(1, 'keep'), { only: 'land' }), {})
+    fs.rmSync(path.join(root, 'landed/ITEM-LOAD'), { recursive: true })
+    const failed = await startRun(runOptions(root, pipelineOf(1, 'keep')), {})
+    expect([failed.status, failed.error]).toEqual(['failed', expect.stringContaining('are gone with 2 rows')])
   })
 })

@@ -254,7 +254,9 @@ describe.skipIf(postgres === null)(`a server of process control${skipped}`, () =
       `${place('postgres', 'tester')}password authentication failed for user "tester". Correct user and password of --pg-url`,
     )
     const none = await refusal(urlWith((url) => Object.assign(url, { password: '' })))
-    expect(none.message).toBe(`${place('postgres', 'tester')}the server asks for a password, and --pg-url has none`)
+    expect(none.message).toBe(
+      `${place('postgres', 'tester')}the server asks for a password, and --pg-url has none; give it there, or set PGPASSWORD`,
+    )
     const missing = await refusal(urlWith((url) => Object.assign(url, { pathname: '/no%20where' })))
     expect(missing.message).toBe(
       `${place('no where', 'tester')}database "no where" does not exist. Create the database, or correct its name in --pg-url`,

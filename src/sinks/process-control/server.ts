@@ -78,7 +78,9 @@ async function sayGoodbye(end: () => Promise<void>, socket: Socket): Promise<voi
 function explained(error: unknown): unknown {
   const message = messageOf(error)
   if (/password must be a (non-empty )?string/.test(message))
-    return new Error('the server asks for a password, and --pg-url has none', { cause: error })
+    return new Error('the server asks for a password, and --pg-url has none; give it there, or set PGPASSWORD', {
+      cause: error,
+    })
   if (/timeout/.test(message)) {
     const text = `no answer for ${connectTimeoutMs / 1000} s. Check the network, or correct host and port of --pg-url`
     return new Error(text, { cause: error })
