@@ -23,7 +23,7 @@ export type ApplyChangesTask = {
   name: string
   /** The name of the job on AWS. */
   jobName?: string | undefined
-  from: ChangeSource
+  from: Pick<ChangeSource, 'changes' | 'loads'>
   /** The declared columns, types in Hive's spelling, in the table's order. Others that arrive are added. */
   columns: Column[]
   /** The columns that identify a row. A row in which one is null is set aside. */
@@ -70,8 +70,9 @@ export function ownColumns({ deletes, scdType }: Pick<ApplyChangesTask, 'deletes
  */
 export function applyChanges(
   name: string,
-  options: Omit<ApplyChangesTask, 'kind' | 'name' | 'columns' | Defaults> &
+  options: Omit<ApplyChangesTask, 'kind' | 'name' | 'from' | 'columns' | Defaults> &
     Partial<Pick<ApplyChangesTask, Defaults>> & {
+      from: ChangeSource
       /** Name → type, or a list where names may be such as `2024`, which an object would not keep in order. */
       columns: Record<string, string> | readonly Column[]
     },
@@ -79,11 +80,14 @@ export function applyChanges(
   const columns = Array.isArray(options.columns)
     ? [...options.columns]
     : Object.entries(options.columns).map(([column, type]) => ({ name: column, type }))
+  // How changes are read is said once, in the task.
+  const { changes, loads, ...reading } = options.from
   const task: ApplyChangesTask = {
     ...{ kind: 'apply-changes', name, operation: 'Op', sequenceBy: [], changedAt: '', leaveOut: [], deletes: 'keep' },
     ...{ scdType: 1, onBadValue: 'quarantine', history: null },
-    ...options.from,
+    ...reading,
     ...options,
+    from: { changes, loads },
     columns,
   }
   const declared = columns.map((column) => column.name)

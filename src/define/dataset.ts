@@ -81,6 +81,11 @@ export function tableAt(path: string): TableName {
   return { database: segments.slice(0, -1).join('_') || 'default', table }
 }
 
+/** Where a task sets aside what it cannot bring into a table. */
+export function taskQuarantine(pipeline: string, task: { name: string }, table: string): string {
+  return `quarantine/${pipeline}/${task.name}/${table}`
+}
+
 /** True when two paths below the root are the same or one lies in the other. */
 export function pathsOverlap(left: string, right: string): boolean {
   return `${left}/`.startsWith(`${right}/`) || `${right}/`.startsWith(`${left}/`)

@@ -97,17 +97,14 @@ async function executeIn(session: Session, plan: Plan, context: EngineContext): 
   }
   for (const output of plan.outputs) {
     const view = plan.views.find(({ name }) => name === output.view)
-    if (context.staging !== null && output.split !== undefined) {
-      const files = await writeParts(session, output, output.split, { ...context, staging: context.staging })
+    // One file, or one for each part, has no rows to divide: it is written as its rows come.
+    if (context.staging !== null && output.fileCount === 1 && view !== undefined) {
+      const own = { ...context, staging: context.staging }
+      const { split } = output
+      const files =
+        split === undefined ? await writeWhole(session, output, own) : await writeParts(session, output, split, own)
       staged.rows[output.name] = files.reduce((sum, { rows }) => sum + rows, 0)
       staged.files.push(...files)
-      continue
-    }
-    if (context.staging !== null && output.fileCount === 1 && view !== undefined) {
-      // One file has no rows to divide: it is written as its rows come.
-      const file = await writeWhole(session, output, { ...context, staging: context.staging })
-      staged.rows[output.name] = file?.rows ?? 0
-      if (file !== null) staged.files.push(file)
       continue
     }
     const relation = await numbered(session, plan, output.view, numbers)

@@ -149,10 +149,10 @@ export function keptType(types: readonly string[]): string {
   return type === 'null' ? 'string' : type === 'array<null>' ? 'array<string>' : type
 }
 
-/** The columns of several files or partitions by name without case, each with the type that holds those of all. */
-export function unionColumns(
+/** The columns of several files or partitions: folded name → the first spelling and all types. */
+export function columnTypes(
   lists: Iterable<readonly { name: string; type: string }[]>,
-): { name: string; type: string }[] {
+): Map<string, { name: string; types: Set<string> }> {
   const found = new Map<string, { name: string; types: Set<string> }>()
   for (const columns of new Set(lists)) {
     for (const { name, type } of columns) {
@@ -161,7 +161,14 @@ export function unionColumns(
       column.types.add(type)
     }
   }
-  return [...found.values()].map(({ name, types }) => ({ name, type: keptType([...types]) }))
+  return found
+}
+
+/** The columns of several files or partitions by name without case, each with the type that holds those of all. */
+export function unionColumns(
+  lists: Iterable<readonly { name: string; type: string }[]>,
+): { name: string; type: string }[] {
+  return [...columnTypes(lists).values()].map(({ name, types }) => ({ name, type: keptType([...types]) }))
 }
 
 function commonNumber(left: string, right: string): string | undefined {

@@ -10,3 +10,8 @@ export function identityText({ path, bytes, sha256 }: FileIdentity): string {
 export function identityOf({ path, bytes, sha256 }: FileIdentity): FileIdentity {
   return { path, bytes, sha256 }
 }
+
+/** The name of a file, without its folders. */
+export function fileName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}

@@ -14,7 +14,6 @@ import {
 } from './apply-shape.ts'
 import { type Conversion, convert, fittingValue } from './conversion.ts'
 import { newestViews } from './newest-views.ts'
-import { planInput } from './plan-input.ts'
 import { versionViews } from './version-views.ts'
 
 /** What a row of changes says, as expressions over it. */
@@ -139,13 +138,13 @@ function historySql(shape: ApplyShape): string {
   return parts.join(' UNION ALL ')
 }
 
-/** The files of each date by their numbers in the plan's input. */
+/** The files of each date by their numbers in the plan's input, which lists files of the same columns as they are given. */
 function fileNumbers(files: readonly ChangeFile[]): Map<string, number[]> {
-  const dates = new Map(files.map(({ path, date }) => [path, date ?? '']))
   const numbers = new Map<string, number[]>()
-  for (const [index, { path }] of planInput('', [], files, false).files.entries()) {
-    const date = dates.get(path) ?? ''
-    numbers.set(date, [...(numbers.get(date) ?? []), index])
+  for (const [index, { date }] of files.entries()) {
+    const own = numbers.get(date ?? '')
+    if (own === undefined) numbers.set(date ?? '', [index])
+    else own.push(index)
   }
   return numbers
 }

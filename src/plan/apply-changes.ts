@@ -1,6 +1,6 @@
 /** Plans the application of changes to one table: from what landed and what stands to a Plan. Pure. */
 import { type ApplyChangesTask, ownColumns } from '../define/apply-changes.ts'
-import { tableAt } from '../define/dataset.ts'
+import { tableAt, taskQuarantine } from '../define/dataset.ts'
 import { MillraceError } from '../errors.ts'
 import { unionColumns } from '../formats/column-types.ts'
 import { identityOf, identityText } from '../formats/file-identity.ts'
@@ -26,6 +26,7 @@ import {
   rejectedColumns,
   stateColumns,
 } from './apply-shape.ts'
+import { fileCountFor } from './file-count.ts'
 import { planInput } from './plan-input.ts'
 
 /** What was found: everything that landed, and the table with its state as they stand. */
@@ -72,7 +73,7 @@ export function planApplyChanges(pipeline: string, task: ApplyChangesTask, surve
   const shape = shapeOf(task, survey, work, isRewritten)
   const inputs = inputsOf(shape)
   const outputs = outputsOf(task, shape)
-  const quarantine = `quarantine/${pipeline}/${task.name}/${table}`
+  const quarantine = taskQuarantine(pipeline, task, table)
   const after = survey.commit?.number ?? 0
   const added = [...work.loads, ...work.changes, ...work.past]
   const plan: Plan = {
@@ -218,7 +219,7 @@ function shapeOf(task: ApplyChangesTask, survey: ApplySurvey, work: Work, isRewr
   const everLanded = unionOf([...survey.loads, ...survey.changes])
   const standing = work.restarts || !isRewritten ? [] : survey.standing
   return {
-    ...{ task, isRewritten, ...work },
+    ...{ task, isRewritten, restarts: work.restarts },
     columns: tableColumns(task, everLanded),
     everLanded,
     inputs: changeInputs(work),
@@ -279,12 +280,12 @@ function inputsOf(shape: ApplyShape): PlanInput[] {
 }
 
 function outputsOf(task: ApplyChangesTask, shape: ApplyShape): PlanOutput[] {
-  const { codec, fileBytesTarget } = task.to
+  const { codec } = task.to
   const read = [
     ...shape.standing,
     ...shape.inputs.filter(({ kind }) => kind !== 'restored').flatMap(({ files }) => files),
   ]
-  const fileCount = Math.max(1, Math.round(read.reduce((sum, { bytes }) => sum + bytes, 0) / fileBytesTarget))
+  const fileCount = fileCountFor(read, task.to)
   const output = (name: string, columns: Column[], more: Partial<PlanOutput> = {}): PlanOutput => ({
     ...{ name, view: name, columns, codec, fileCount: 1 },
     ...more,

@@ -1,12 +1,11 @@
 /** Plans the landing of one table: the files that DMS wrote since the last time, aligned by name. Pure. */
-
-import { type ChangeDatasets, landedColumns, tableAt } from '../define/dataset.ts'
+import { type ChangeDatasets, landedColumns, tableAt, taskQuarantine } from '../define/dataset.ts'
 import type { LandTask } from '../define/land.ts'
 import { isReservedColumn } from '../define/reserved-columns.ts'
 import { quoteName, quoteText } from '../engines/portable.ts'
 import { MillraceError } from '../errors.ts'
-import { keptType, unsupportedIn } from '../formats/column-types.ts'
-import { identityOf } from '../formats/file-identity.ts'
+import { columnTypes, keptType, unionColumns, unsupportedIn } from '../formats/column-types.ts'
+import { fileName, identityOf } from '../formats/file-identity.ts'
 import { type DmsName, readName } from '../sources/dms-folder.ts'
 import type {
   Column,
@@ -21,6 +20,7 @@ import type {
   UnreadableFile,
 } from '../types.ts'
 import { convert, fittingValue } from './conversion.ts'
+import { fileCountFor } from './file-count.ts'
 import { planInput } from './plan-input.ts'
 
 /** A file that the bookmark does not list. */
@@ -84,16 +84,12 @@ export function planLand(pipeline: string, task: LandTask, survey: LandSurvey): 
       repeats: false,
       replaced: [],
       state: { kind: 'land' },
-      unreadable: unreadable.length === 0 ? null : { target: quarantinePath(pipeline, task, table), files: unreadable },
+      unreadable: unreadable.length === 0 ? null : { target: taskQuarantine(pipeline, task, table), files: unreadable },
       mayBeDamaged: batches.map(({ output }) => output),
       refusals: [],
     },
   }
   return { kind: 'plan', plan }
-}
-
-function quarantinePath(pipeline: string, task: LandTask, table: string): string {
-  return `quarantine/${pipeline}/${task.name}/${table}`
 }
 
 /** Files whose columns can be kept, and the others with the reason. */
@@ -132,44 +128,35 @@ export function refusalOf({ to }: LandTask, { columns }: DataFile): string | nul
 
 /**
  * The columns that files of one date have together, by name without case; the name is the one that landed first. A type is
- * widened where these files differ, and no sooner: a number that is to become text later is still written as it was. The operation stands last, whether or not there is one, and the time of the commit before it.
+ * widened where these files differ, and no sooner: a number that is to become text later is still written as it was. The
+ * operation stands last, whether or not there is one, and the time of the commit before it.
  */
 function landedTypes(task: LandTask, files: readonly DataFile[], commit: CommitRecord | null): Column[] {
-  const names = new Map<string, string>()
-  for (const { columns } of commit?.partitions ?? []) {
-    for (const { name } of columns) if (!names.has(name.toLowerCase())) names.set(name.toLowerCase(), name)
-  }
-  const types = new Map<string, Set<string>>()
-  for (const columns of new Set(files.map((file) => file.columns))) {
-    for (const { name, type } of columns) {
-      const folded = name.toLowerCase()
-      if (!names.has(folded)) names.set(folded, name)
-      types.set(folded, (types.get(folded) ?? new Set()).add(type))
-    }
-  }
+  const names = columnTypes((commit?.partitions ?? []).map(({ columns }) => columns))
   const operation = task.from.operation.toLowerCase()
   const last = [task.from.commitTime.toLowerCase(), operation]
-  const place = (folded: string): number => last.indexOf(folded)
-  const found = [...types.keys()].sort((a, b) => place(a) - place(b))
-  const columns = found.map((folded) => ({
-    name: names.get(folded) as string,
-    type: folded === operation ? 'string' : keptType([...(types.get(folded) as Set<string>)]),
-  }))
-  return types.has(operation) ? columns : [...columns, { name: task.from.operation, type: 'string' }]
+  const columns = unionColumns(files.map((file) => file.columns)).map(({ name, type }) => {
+    const folded = name.toLowerCase()
+    return { name: names.get(folded)?.name ?? name, type: folded === operation ? 'string' : type }
+  })
+  const place = ({ name }: Column): number => last.indexOf(name.toLowerCase())
+  columns.sort((a, b) => place(a) - place(b))
+  const hasOperation = columns.some(({ name }) => name.toLowerCase() === operation)
+  return hasOperation ? columns : [...columns, { name: task.from.operation, type: 'string' }]
 }
 
 /** What was widened: a column's new type beside those of the files, where the landed table does not have it yet. */
 export function widenings(task: LandTask, survey: LandSurvey): string[] {
   const files = survey.arrived.filter((file) => !('reason' in file)) as DataFile[]
-  const landed = (survey.commit?.partitions ?? []).flatMap(({ columns }) => columns)
+  const before = columnTypes((survey.commit?.partitions ?? []).map(({ columns }) => columns))
+  const now = columnTypes(files.map(({ columns }) => columns))
   return landedTypes(task, files, survey.commit).flatMap(({ name, type }) => {
-    const isSame = (other: Column): boolean => other.name.toLowerCase() === name.toLowerCase()
-    if (name.toLowerCase() === task.from.operation.toLowerCase()) return []
-    const before = new Set(landed.filter(isSame).map((column) => column.type))
-    const now = new Set(files.flatMap(({ columns }) => columns.filter(isSame).map((column) => column.type)))
-    now.delete('null')
-    const all = [...new Set([...before, ...now])].sort()
-    if (all.length < 2 || [...now].every((found) => before.has(found))) return []
+    const folded = name.toLowerCase()
+    if (folded === task.from.operation.toLowerCase()) return []
+    const [known, found] = [before, now].map((types) => [...(types.get(folded)?.types ?? [])])
+    const arrived = (found ?? []).filter((one) => one !== 'null')
+    const all = [...new Set([...(known ?? []), ...arrived])].sort()
+    if (all.length < 2 || arrived.every((one) => known?.includes(one))) return []
     return [`${survey.table}.${name}  has the types ${all.join(', ')}; it is read as ${keptType([...all, type])}`]
   })
 }
@@ -185,7 +172,7 @@ function batchesOf(task: LandTask, files: NamedFile[], commit: CommitRecord | nu
   const batches = new Map<string, Batch>()
   for (const [date, own] of [...dates].sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))) {
     const columns = landedTypes(task, own, commit)
-    const isLarge = fileCount(task.to, own) > 1
+    const isLarge = fileCountFor(own, task.to) > 1
     const key = date === null ? 'load' : JSON.stringify([columns, isLarge ? date : null])
     const batch = batches.get(key)
     if (batch === undefined) {
@@ -199,13 +186,9 @@ function batchesOf(task: LandTask, files: NamedFile[], commit: CommitRecord | nu
   return [...batches.values()]
 }
 
-function fileCount({ fileBytesTarget }: ChangeDatasets, files: readonly DataFile[]): number {
-  return Math.max(1, Math.round(files.reduce((sum, file) => sum + file.bytes, 0) / fileBytesTarget))
-}
-
 function output(to: ChangeDatasets, { output, columns, files, dates }: Batch): PlanOutput {
   const own = { name: output, view: `${output}_rows`, columns: [...columns, ...landedColumns], codec: to.codec }
-  if (dates === null || dates.length === 1) return { ...own, fileCount: fileCount(to, files) }
+  if (dates === null || dates.length === 1) return { ...own, fileCount: fileCountFor(files, to) }
   return { ...own, fileCount: 1, split: { by: '$date', values: dates } }
 }
 
@@ -230,7 +213,7 @@ function landedSql(task: LandTask, batch: Batch, input: PlanInput, commit: Commi
     const at = inOrder.findIndex((file) => file.path === path)
     const { name } = inOrder[at] as NamedFile
     const date = name.kind === 'changes' ? name.date : ''
-    return [quoteText(path.slice(path.lastIndexOf('/') + 1)), timeSql(name), String(at), quoteText(date)]
+    return [quoteText(fileName(path)), timeSql(name), String(at), quoteText(date)]
   })
   const isOne = facts.length === 1
   const fact = (index: number, name: string): string => (isOne ? (facts[0]?.[index] as string) : `f."${name}"`)
@@ -278,7 +261,7 @@ function placesOf(
   if (dates !== null) return (time) => ({ time, rank: String(landing) })
   const names = (commit?.bookmark ?? [])
     .filter((file) => !file.isRefused && file.sameAs === undefined)
-    .map(({ path }) => path.slice(path.lastIndexOf('/') + 1))
+    .map(({ path }) => fileName(path))
   const isFirst = !names.some((name) => name.startsWith('LOAD'))
   const changes = names.filter((name) => /^\d/.test(name)).sort()
   const last = changes.at(-1)
@@ -287,10 +270,9 @@ function placesOf(
   const first = (at: string): string => plus(at, loadsBegin + landing * landingStep)
   const committed = columns.find(({ name }) => name.toLowerCase() === from.commitTime.toLowerCase())
   return (time, at) => {
-    const place =
-      isFirst || known === null
-        ? { time, rank: isFirst ? first(at) : later(at) }
-        : { time: timeSql(known), rank: later(at) }
+    const place = isFirst
+      ? { time, rank: first(at) }
+      : { time: known === null ? time : timeSql(known), rank: later(at) }
     if (committed === undefined) return place
     const value = fittingValue(convert(`r.${quoteName(committed.name)}`, committed.type, 'timestamp'))
     return {

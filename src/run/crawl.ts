@@ -3,6 +3,7 @@ import { readCatalog, tableText } from '../catalogs/local.ts'
 import { MillraceError } from '../errors.ts'
 import type { Json, ReadableStore } from '../types.ts'
 import { latestCommits } from './commits.ts'
+import { missingFiles } from './missing-files.ts'
 
 /**
  * Holds the catalog against storage for the tables directly below a path: every registered file must be there with its size.
@@ -18,8 +19,7 @@ export async function crawlTables({ store }: { store: ReadableStore }, path: str
   )
   for (const table of tables) {
     for (const { location, files } of table.partitions) {
-      const found = new Map((await store.list(location)).files.map((entry) => [entry.path, entry.bytes]))
-      const missing = files.find(({ name, bytes }) => found.get(`${location}/${name}`) !== bytes)
+      const [missing] = await missingFiles(store, location, files)
       if (missing === undefined) continue
       throw new MillraceError(
         'table-changed',

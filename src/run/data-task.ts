@@ -6,8 +6,6 @@ import { announcePublished, runPlan } from './run-plan.ts'
 import type { PlanningContext, TaskContext } from './task-context.ts'
 import { unitsOf } from './units.ts'
 
-export type { TaskContext } from './task-context.ts'
-
 /** What a task did, summed over its units. */
 export type TaskResult = Record<string, number>
 

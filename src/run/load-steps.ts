@@ -6,8 +6,8 @@ import { assert, hasCode, MillraceError, messageOf } from '../errors.ts'
 import type { Json } from '../types.ts'
 
 /**
- * The steps of a run, of which `only` names one, null for all; and every step there is. Reads what the definition depends on. Throws `usage`, whatever is
- * wrong with it.
+ * The steps of a run, of which `only` names one, null for all; and every step there is. Reads what the definition depends
+ * on. Throws `usage`, whatever is wrong with it.
  */
 export async function loadSteps(
   pipeline: Pipeline,

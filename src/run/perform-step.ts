@@ -7,7 +7,8 @@ import { StatesError } from './asl/errors.ts'
 import type { Invocation } from './asl/types.ts'
 import type { Attempt } from './attempt.ts'
 import { callContext } from './call-context.ts'
-import { runDataTask, type TaskContext } from './data-task.ts'
+import { runDataTask } from './data-task.ts'
+import type { TaskContext } from './task-context.ts'
 
 /** What a task did, for the record, and what its state gets of it. */
 type Done = { output: Json; result: Json }

@@ -1,6 +1,6 @@
 /** Makes of a plan and what an engine staged the record that publishes it, and checks the balance first. */
 import { assert, MillraceError } from '../errors.ts'
-import { identityText } from '../formats/file-identity.ts'
+import { fileName, identityText } from '../formats/file-identity.ts'
 import type {
   CommitCounts,
   CommitRecord,
@@ -183,17 +183,13 @@ function moves(step: PublishStep, staged: Staged, staging: string, plan: Plan): 
     return files.map(({ path }) => ({
       kind: 'add-file',
       staged: `${staging}/${path}`,
-      target: `${step.target}/${nameOf(path)}`,
+      target: `${step.target}/${fileName(path)}`,
     }))
   }
   const [first] = files
   const folder = first === undefined ? null : `${staging}/${first.path.slice(0, first.path.lastIndexOf('/'))}`
   const trash = `${staging}/trash/${step.output}${step.part === undefined ? '' : `/part-${encodeURIComponent(step.part)}`}`
   return [{ kind: 'replace-folder', staged: folder, target: step.target, trash }]
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
 }
 
 /** Unreadable files are listed one a line, as JSON: path, bytes, sha256, reason, run. */
@@ -220,12 +216,10 @@ function partitions(plan: Plan, staged: Staged, previous: CommitRecord | null): 
     const files = filesOf(step, staged, plan).map(publishedFile)
     const isSame = (other: PublishedPartition): boolean =>
       other.location === target && JSON.stringify(other.columns) === JSON.stringify(columns)
-    if (mode === 'remove') {
+    if (mode !== 'append') {
       const kept = after.filter(({ location }) => location !== target)
-      after.splice(0, after.length, ...kept)
-    } else if (mode === 'replace') {
-      const kept = after.filter(({ location }) => location !== target)
-      after.splice(0, after.length, ...kept, { table, columns, partition, location: target, files })
+      const made = mode === 'remove' ? [] : [{ table, columns, partition, location: target, files }]
+      after.splice(0, after.length, ...kept, ...made)
     } else if (files.length > 0 || !after.some(({ location }) => location === target)) {
       const at = after.findIndex(isSame)
       const before = after[at]
@@ -237,5 +231,5 @@ function partitions(plan: Plan, staged: Staged, previous: CommitRecord | null): 
 }
 
 function publishedFile({ path, rows, bytes }: StagedFile): { name: string; rows: number; bytes: number } {
-  return { name: nameOf(path), rows, bytes }
+  return { name: fileName(path), rows, bytes }
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assert, hasCode, MillraceError } from '../errors.ts'
+import { fileName } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
 import type { CommitCounts, CommitRecord, EngineContext, Plan, PlanUnit, Staged } from '../types.ts'
 import { commit, latestCommit, settle, spillPath, stagingPath } from './commits.ts'
@@ -46,16 +47,11 @@ export async function runPlan(
     const found = await findDamaged(plan, error, context)
     if (found.size === 0) throw error
     const all = new Map([...damaged, ...found])
-    const smaller = (await unit.plan(all)).find(
-      ({ kind, ...planned }) => partitionOf({ kind, ...planned }) === plan.partition,
-    )
-    if (smaller?.kind !== 'plan') throw error
-    return await runPlan(smaller.plan, unit, context, all)
+    const plans = (await unit.plan(all)).flatMap((planned) => (planned.kind === 'plan' ? [planned.plan] : []))
+    const smaller = plans.find(({ partition }) => partition === plan.partition)
+    if (smaller === undefined) throw error
+    return await runPlan(smaller, unit, context, all)
   }
-}
-
-function partitionOf(planned: { kind: string; plan?: Plan; partition?: string }): string | undefined {
-  return planned.plan?.partition ?? planned.partition
 }
 
 const nameLengthMax = 80 // of two such in the name of a file, which has 255 bytes
@@ -175,10 +171,9 @@ async function report(plan: Plan, staged: Staged, publication: CommitRecord, con
 
 /** What a folder that is replaced holds must be what was planned from: a file that came meanwhile would go unread. */
 async function checkReplaced({ publish }: Plan, { store }: TaskContext): Promise<void> {
-  const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
   for (const { folder, files } of publish.replaced) {
-    const found = (await store.list(folder)).files.map(({ path }) => baseName(path)).filter((name) => !isIgnored(name))
-    if (found.sort().join('\0') === files.map(baseName).sort().join('\0')) continue
+    const found = (await store.list(folder)).files.map(({ path }) => fileName(path)).filter((name) => !isIgnored(name))
+    if (found.sort().join('\0') === files.map(fileName).sort().join('\0')) continue
     throw new MillraceError('conflict', `${folder}  was changed by somebody else while the run was working. Run again`)
   }
 }

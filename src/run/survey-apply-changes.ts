@@ -1,18 +1,20 @@
 /** Looks at the changes that landed for a table, and at the table as it stands. */
 import type { ApplyChangesTask } from '../define/apply-changes.ts'
 import { MillraceError } from '../errors.ts'
+import { fileName } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
 import { type ApplySurvey, statePath } from '../plan/apply-changes.ts'
 import type { ChangeFile } from '../plan/apply-shape.ts'
 import type { CommitRecord, DataFile, PublishedPartition, Store } from '../types.ts'
 import { currentLocation, latestCommit, latestCommits } from './commits.ts'
+import { missingFiles } from './missing-files.ts'
 import type { SurveyContext } from './task-context.ts'
 
 /** Surveys a table's source and target. Throws `no-input` when nothing ever landed for it. */
 export async function surveyApplyChanges(task: ApplyChangesTask, context: SurveyContext): Promise<ApplySurvey> {
   const { store } = context
   const commit = await latestCommit(store, task.to.path)
-  const { loads, changes } = await landedFiles(task, store)
+  const { loads, changes, missing } = await landedFiles(task, store)
   if (loads.length + changes.length === 0 && commit === null) {
     throw new MillraceError(
       'no-input',
@@ -27,35 +29,32 @@ export async function surveyApplyChanges(task: ApplyChangesTask, context: Survey
       `${task.to.path}  or what is remembered of it is gone; the table is made anew from all that landed`,
     )
   }
-  const missing = await findMissing([...loads, ...changes], store)
   const lostDates = await findLostDates(task, store, commit)
   return { commit, loads, changes, standing: standing ?? [], state: state ?? [], isLost, missing, lostDates }
 }
 
-/** Everything that was published at the source's places. */
+/** Everything that was published at the source's places, and the paths of what is no longer there. */
 async function landedFiles(
   { from }: ApplyChangesTask,
   store: Store,
-): Promise<{ loads: DataFile[]; changes: ChangeFile[] }> {
+): Promise<Pick<ApplySurvey, 'loads' | 'changes' | 'missing'>> {
   const loads: DataFile[] = []
   const changes: ChangeFile[] = []
+  const missing = new Set<string>()
   // The landing of a table keeps its full loads in the commits of its changes.
   for (const commit of await latestCommits(store, from.changes)) {
     for (const published of commit.partitions) {
-      const files = await sourceFiles(store, commit, published)
-      if (published.location === from.loads) loads.push(...files)
-      else if (`${published.location}/`.startsWith(`${from.changes}/`)) {
-        const date = published.partition[0]?.value ?? null
-        changes.push(...files.map((file) => ({ ...file, date })))
-      }
+      const isLoad = published.location === from.loads
+      if (!isLoad && !`${published.location}/`.startsWith(`${from.changes}/`)) continue
+      const folder = await currentLocation(store, commit, published)
+      const files = published.files.map((file) => dataFile(`${folder}/${file.name}`, file, published))
+      for (const { name } of await missingFiles(store, folder, published.files)) missing.add(`${folder}/${name}`)
+      const date = published.partition[0]?.value ?? null
+      if (isLoad) loads.push(...files)
+      else changes.push(...files.map((file) => ({ ...file, date })))
     }
   }
-  return { loads, changes }
-}
-
-async function sourceFiles(store: Store, commit: CommitRecord, published: PublishedPartition): Promise<DataFile[]> {
-  const folder = await currentLocation(store, commit, published)
-  return published.files.map((file) => dataFile(`${folder}/${file.name}`, file, published))
+  return { loads, changes, missing }
 }
 
 function dataFile(
@@ -73,10 +72,11 @@ async function partFiles(store: Store, commit: CommitRecord | null, location: st
     commit === null || published[0] === undefined ? location : await currentLocation(store, commit, published[0])
   const expected = new Map(published.flatMap((part) => part.files.map((file) => [file.name, { file, part }] as const)))
   const { files, folders, unnamed } = await store.list(folder)
-  const name = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
-  const found = new Map(files.filter(({ path }) => !isIgnored(name(path))).map((entry) => [name(entry.path), entry]))
+  const found = new Map(
+    files.filter(({ path }) => !isIgnored(fileName(path))).map((entry) => [fileName(entry.path), entry]),
+  )
   if (expected.size > 0 && (await store.kind(folder)) === 'missing') return null
-  const odd = [...found.keys(), ...folders, ...unnamed.map(name)].find(
+  const odd = [...found.keys(), ...folders, ...unnamed.map(fileName)].find(
     (other) => !expected.has(other) && !isIgnored(other),
   )
   if (odd !== undefined) {
@@ -97,17 +97,6 @@ async function partFiles(store: Store, commit: CommitRecord | null, location: st
   })
 }
 
-/** The landed files that are no longer there as they were published. */
-async function findMissing(landed: readonly DataFile[], store: Store): Promise<Set<string>> {
-  const missing = new Set<string>()
-  const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
-  for (const folder of new Set(landed.map(({ path }) => folderOf(path)))) {
-    const found = new Map((await store.list(folder)).files.map(({ path, bytes }) => [path, bytes]))
-    for (const { path, bytes } of landed) if (folderOf(path) === folder && found.get(path) !== bytes) missing.add(path)
-  }
-  return missing
-}
-
 async function findLostDates(
   { history }: ApplyChangesTask,
   store: Store,
@@ -116,10 +105,8 @@ async function findLostDates(
   const lost: string[] = []
   for (const { location, partition, files } of commit?.partitions ?? []) {
     const date = partition[0]?.value
-    if (history === null || date === undefined || !location.startsWith(`${history.path}/`) || files.length === 0)
-      continue
-    const found = new Map((await store.list(location)).files.map((entry) => [entry.path, entry.bytes]))
-    if (files.some(({ name, bytes }) => found.get(`${location}/${name}`) !== bytes)) lost.push(date)
+    if (history === null || date === undefined || !location.startsWith(`${history.path}/`)) continue
+    if ((await missingFiles(store, location, files)).length > 0) lost.push(date)
   }
   return lost
 }

@@ -30,7 +30,7 @@ export function eventLine(event: RunEvent, maps: readonly MapState[] = []): stri
       return `${subject}  ${event.partition}: ${plural(event.files, 'new file')}, ${plural(event.rows, 'row')}, ${bytes(event.bytes)}${standing}`
     }
     case 'published':
-      return `${subject}  ${event.partition}: ${event.dryRun ? 'would publish' : 'published'} ${countsText(event.counts)} in ${plural(event.files, 'file')}`
+      return `${subject}  ${event.partition}: ${event.dryRun ? 'would publish' : 'published'} ${countsText(event.counts)} in ${plural(event.files, 'file')}${historyText(event.counts)}`
     case 'unchanged':
       return `${subject}  ${event.partition}: no new files (${count(event.consumed)} consumed before); nothing changed`
     case 'task-finished':
@@ -84,10 +84,14 @@ function mapOf(maps: readonly MapState[], item: string): MapState | undefined {
 function countsText(counts: CommitCounts): string {
   const more = (name: 'deletes' | 'removed', what: string): string =>
     counts[name] === undefined || counts[name] === 0 ? '' : ` + ${count(counts[name])} ${what}`
-  const history = counts.changesOut === undefined ? '' : `, ${count(counts.changesOut)} changes shown`
   const standing = counts.rowsStanding === 0 ? '' : ` + ${count(counts.rowsStanding)} standing`
   const outcome = `${plural(counts.rowsOut, 'row')} + ${count(counts.duplicates)} duplicates${more('deletes', 'deletes')}${more('removed', 'taken out')} + ${count(counts.quarantined)} quarantined`
-  return `${count(counts.rowsIn)} new${standing} = ${outcome}${history}`
+  return `${count(counts.rowsIn)} new${standing} = ${outcome}`
+}
+
+/** The changes that a history got, beside what went into the table. */
+function historyText({ changesOut = 0 }: CommitCounts): string {
+  return changesOut === 0 ? '' : `; ${plural(changesOut, 'change')} to the history`
 }
 
 /** The line that log queries look for: `METRICS: name=value, …`. */

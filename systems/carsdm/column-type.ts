@@ -1,10 +1,8 @@
+/** Reads a column's type as people write it into Hive's spelling. */
 import { didYouMean } from 'millrace'
 
-/** Reads a column's type as people write it into Hive's spelling. */
-
-const plain = [
-  ...['string', 'boolean', 'tinyint', 'smallint', 'int', 'bigint', 'float', 'double', 'date', 'timestamp', 'binary'],
-]
+const integers = ['tinyint', 'smallint', 'int', 'bigint']
+const plain = ['string', 'boolean', ...integers, 'float', 'double', 'date', 'timestamp', 'binary']
 /** What SQL Server, Spark and standard SQL call them. */
 const synonyms: Record<string, string> = {
   varchar: 'string',

@@ -5,13 +5,13 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import duckdbEngine from '../../src/engines/duckdb.ts'
 import { MillraceError } from '../../src/errors.ts'
 import type { RunState } from '../../src/events.ts'
 import { startRun } from '../../src/run/run.ts'
 import folderStore from '../../src/stores/folder.ts'
 import type { Store } from '../../src/types.ts'
 import chargebacks from '../../systems/chargebacks/pipeline.ts'
+import { runOptions } from '../run/lake.ts'
 import { type Answer, commitsOf, type Landing, land, makeLanding, readAnswer, stagedRuns, strayFiles } from './lake.ts'
 import { deadProcess, makeFolder } from './process.ts'
 
@@ -48,29 +48,7 @@ function copyOf(folder: string): string {
 
 async function run(store: Store): Promise<RunState> {
   const given = { partitionDate: landing.day, outputFileCount: fileCount }
-  return await startRun(
-    {
-      store,
-      pipeline: chargebacks,
-      engine: duckdbEngine(),
-      env: 'test',
-      dryRun: false,
-      only: null,
-      external: {},
-      notifiers: [],
-      memoryBytes: 2 ** 30,
-      threads: 1,
-      waitMs: 0,
-      version: 'test',
-      signal: new AbortController().signal,
-      now: new Date(),
-      onEvent: () => {},
-      onProgress: () => {},
-      onPlan: () => {},
-      onWait: () => {},
-    },
-    given,
-  )
+  return await startRun(runOptions(store.root, chargebacks, { store, threads: 1, now: new Date() }), given)
 }
 
 type FailingStore = { store: Store; changes(): number }

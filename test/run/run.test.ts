@@ -12,6 +12,7 @@ import { type RunOptions, retryRun, startRun } from '../../src/run/run.ts'
 import { readEvents } from '../../src/run/run-log.ts'
 import folderStore from '../../src/stores/folder.ts'
 import type { Engine } from '../../src/types.ts'
+import { runOptions } from './lake.ts'
 
 const day = '2025-11-02'
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'millrace-run-'))
@@ -46,26 +47,7 @@ async function land(where: string, name: string, select: string): Promise<void> 
 }
 
 function options(where: string, engine: Engine = duckdbEngine()): RunOptions {
-  return {
-    store: folderStore(where),
-    pipeline: twoTasks,
-    engine,
-    env: 'test',
-    dryRun: false,
-    only: null,
-    external: {},
-    notifiers: [],
-    memoryBytes: 2 ** 29,
-    threads: 1,
-    waitMs: 0,
-    version: '0.0.0',
-    signal: new AbortController().signal,
-    now: new Date('2025-11-03T06:00:00Z'),
-    onEvent: () => {},
-    onProgress: () => {},
-    onPlan: () => {},
-    onWait: () => {},
-  }
+  return runOptions(where, twoTasks, { engine, memoryBytes: 2 ** 29, threads: 1 })
 }
 
 const rows = 'SELECT CAST(n AS BIGINT) AS id, CAST(n AS DECIMAL(18, 2)) AS amount FROM range(10) AS t(n)'

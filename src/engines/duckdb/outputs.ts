@@ -53,19 +53,19 @@ export async function writeOutput(
   return files
 }
 
-/** Writes one output as one file; null when it has no rows, and then there is none. */
+/** Writes one output as one file; none when it has no rows. */
 export async function writeWhole(
   session: Session,
   output: PlanOutput,
   context: EngineContext & { staging: string },
-): Promise<StagedFile | null> {
+): Promise<StagedFile[]> {
   const folder = path.join(context.staging, output.name)
   fs.mkdirSync(folder, { recursive: true })
   const file = await copy(session, output, quoteName(output.view), folder, fileName(0, context.fileSuffix))
   context.onProgress({ phase: 'write', percent: 100 })
-  if (file.rows > 0) return file
+  if (file.rows > 0) return [file]
   fs.rmSync(folder, { recursive: true })
-  return null
+  return []
 }
 
 /** Writes a split output in one go, each part as one file in the folder of its index. */
