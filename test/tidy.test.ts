@@ -19,13 +19,14 @@ const ranks: Record<string, number> = {
   engines: 3,
   sources: 3,
   sinks: 3,
-  define: 4,
-  plan: 5,
-  run: 6,
-  deploy: 6,
-  show: 7,
-  index: 8,
-  cli: 9,
+  iceberg: 4,
+  define: 5,
+  plan: 6,
+  run: 7,
+  deploy: 7,
+  show: 8,
+  index: 9,
+  cli: 10,
 }
 const shelves = ['stores', 'formats', 'catalogs', 'engines', 'sources', 'sinks']
 /** What the members of a shelf share. */
