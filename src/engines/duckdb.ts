@@ -22,7 +22,7 @@ export default function duckdbEngine(): Engine {
     if (shared?.key === key) return shared
     const old = shared
     if (old !== null && old.users === 0) closeLater(old.database)
-    const database = openDatabase(context)
+    const database = openDatabase({ ...context, sharesThreads: true })
     const own = { key, database, users: 0 }
     // One that cannot be opened is tried anew by the next plan.
     database.catch(() => {

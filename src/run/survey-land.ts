@@ -1,5 +1,6 @@
 /** Looks at what DMS wrote since the last landing. */
 import type { LandTask } from '../define/land.ts'
+import { limiter } from '../engines/limiter.ts'
 import { MillraceError } from '../errors.ts'
 import { identityText } from '../formats/file-identity.ts'
 import { inspectParquet } from '../formats/parquet.ts'
@@ -15,6 +16,8 @@ export async function landUnits(task: LandTask, pipeline: string, context: Surve
   const { path, tables } = task.from
   const folders = await listTables(context.store, path)
   const names = new Map(tables.map((table) => [table.toLowerCase(), table]))
+  // Reading is work for one core: one table after the other, and the first is landed while others are read.
+  const turns = limiter()
   const units: PlanUnit[] = []
   for (const folder of folders) {
     const table = names.get(folder.toLowerCase())
@@ -25,7 +28,7 @@ export async function landUnits(task: LandTask, pipeline: string, context: Surve
       await context.onWarning(
         `${path}/${folder}  has no definition and was not landed; ${tables.length} tables have one`,
       )
-    } else units.push(landUnit(task, pipeline, { folder, table }, context))
+    } else units.push(landUnit(task, pipeline, { folder, table, turns }, context))
   }
   if (units.length > 0) return units
   const found = folders.length === 0 ? 'there is no folder' : `there are ${folders.join(', ')}`
@@ -50,7 +53,7 @@ function refusedUnit({ from }: LandTask, table: string, folders: string[]): Plan
 }
 
 /** A table's folder may be written in another case than its definition. */
-type Source = { folder: string; table: string }
+type Source = { folder: string; table: string; turns: ReturnType<typeof limiter> }
 
 function landUnit(task: LandTask, pipeline: string, source: Source, context: SurveyContext): PlanUnit {
   let survey: LandSurvey | undefined
@@ -58,7 +61,7 @@ function landUnit(task: LandTask, pipeline: string, source: Source, context: Sur
     name: source.table,
     plan: async (damaged) => {
       if (survey === undefined) {
-        survey = await surveyTable(task, source, context)
+        survey = await source.turns(1, () => surveyTable(task, source, context))
         for (const message of widenings(task, survey)) await context.onWarning(message)
       }
       const arrived = survey.arrived.map((file) => ({ ...file, ...markDamaged(file, damaged) })) as ArrivedFile[]

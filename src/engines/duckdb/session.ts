@@ -9,6 +9,8 @@ const reserveBytes = 640 * 2 ** 20
 const engineBytesMin = 128 * 2 ** 20 // below this DuckDB cannot sort one block per thread
 
 export type SessionOptions = { memoryBytes: number; threads: number; spill: string; signal?: AbortSignal }
+/** `sharesThreads`: all connections work at the same time, and are to have no more threads together than there are. */
+export type DatabaseOptions = SessionOptions & { sharesThreads?: boolean }
 
 export type Session = {
   /** Runs statements that give nothing back. */
@@ -33,7 +35,7 @@ export type Database = {
 }
 
 /** Opens a database, with all dates and times in UTC. */
-export async function openDatabase(options: SessionOptions): Promise<Database> {
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
   const bytes = Math.max(engineBytesMin, Math.floor(options.memoryBytes * engineShare) - reserveBytes)
   const instance = await opened(() =>
@@ -45,11 +47,19 @@ export async function openDatabase(options: SessionOptions): Promise<Database> {
       autoload_known_extensions: 'false',
     }),
   )
+  const { threads, sharesThreads = false } = options
+  const sharing = { isWanted: sharesThreads, all: threads, helpers: threads - 1, connections: 0 }
   return {
-    connect: (signal, schema) => connect(instance, signal, schema),
+    connect: (signal, schema) => connect(instance, sharing, signal, schema),
     close: () => instance.closeSync(),
   }
 }
+
+/**
+ * The threads of a database: every connection runs its statements in one of its own, and all of them have the same helpers. A
+ * connection that waits for a helper does so at full speed, so there are only helpers for the threads that nobody else has.
+ */
+type Sharing = { isWanted: boolean; all: number; helpers: number; connections: number }
 
 /** Opens a database with one connection, which closes it. */
 export async function openSession(options: SessionOptions): Promise<Session> {
@@ -66,15 +76,22 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
 async function connect(
   instance: DuckDBInstance,
+  sharing: Sharing,
   signal: AbortSignal | undefined,
   schema: string | undefined,
 ): Promise<Session> {
   const connection = await opened(() => instance.connect())
+  sharing.connections += 1
   const interrupt = (): void => connection.interrupt()
   signal?.addEventListener('abort', interrupt, { once: true })
   const guarded = async <T>(act: () => Promise<T>): Promise<T> => {
     if (signal?.aborted) throw new MillraceError('cancelled', 'stopped on request')
     try {
+      const helpers = Math.max(0, sharing.all - sharing.connections)
+      if (sharing.isWanted && helpers !== sharing.helpers) {
+        sharing.helpers = helpers
+        await connection.run(`SET threads = ${helpers + 1}`)
+      }
       return await act()
     } catch (error) {
       throw engineError(error, signal)
@@ -90,19 +107,25 @@ async function connect(
         return { columns: reader.columnNames(), rows: reader.getRowsJson() as unknown[][] }
       }),
     percent: () => connection.progress.percentage,
-    fork: () => connect(instance, signal, schema),
+    fork: () => connect(instance, sharing, signal, schema),
     close: () => {
       signal?.removeEventListener('abort', interrupt)
+      sharing.connections -= 1
       connection.closeSync()
     },
   }
-  // Rows have no order of their own in a plan, and keeping one would hold back the threads.
-  await session.run(`
-    SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET default_collation = '';
-    SET partitioned_write_max_open_files = 10000; -- beyond it, a part would become several files
-    SET enable_progress_bar = true; SET enable_progress_bar_print = false`)
-  if (schema !== undefined) await session.run(`CREATE SCHEMA IF NOT EXISTS ${schema}; USE ${schema}`)
-  return session
+  try {
+    // Rows have no order of their own in a plan, and keeping one would hold back the threads.
+    await session.run(`
+      SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET default_collation = '';
+      SET partitioned_write_max_open_files = 10000; -- beyond it, a part would become several files
+      SET enable_progress_bar = true; SET enable_progress_bar_print = false`)
+    if (schema !== undefined) await session.run(`CREATE SCHEMA IF NOT EXISTS ${schema}; USE ${schema}`)
+    return session
+  } catch (error) {
+    session.close()
+    throw error
+  }
 }
 
 async function opened<T>(act: () => Promise<T>): Promise<T> {
