@@ -20,6 +20,7 @@ const commands: Record<string, () => Promise<Command>> = {
   show: async () => (await import('./cli/commands/look.ts')).showCommand,
   tables: async () => (await import('./cli/commands/look.ts')).tablesCommand,
   sql: async () => (await import('./cli/commands/look.ts')).sqlCommand,
+  catalog: async () => (await import('./cli/commands/catalog.ts')).catalogCommand,
   asl: async () => (await import('./cli/commands/plan.ts')).aslCommand,
   doctor: async () => (await import('./cli/commands/doctor.ts')).doctorCommand,
 }

@@ -26,6 +26,8 @@ export type ErrorCode =
   | 'balance'
   /** Another commit was made since the plan. */
   | 'conflict'
+  /** More would change than the definition allows. */
+  | 'limit'
   /** Another run holds the lock. */
   | 'locked'
   /** The work does not fit in the memory given, even with spilling. */

@@ -15,6 +15,7 @@ const ranks: Record<string, number> = {
   process: 0,
   stores: 1,
   formats: 2,
+  postgres: 2,
   catalogs: 3,
   engines: 3,
   sources: 3,

@@ -70,7 +70,7 @@ export function expandPortable(sql: string, dialect: Dialect): string {
 const word = /[\p{L}\p{N}_$]+/uy // whole words, so that no name is taken for a function in its middle
 
 /** Where a comment that starts here ends, or null. */
-function commentEnd(sql: string, at: number): number | null {
+export function commentEnd(sql: string, at: number): number | null {
   if (sql.startsWith('--', at)) {
     const end = sql.indexOf('\n', at)
     return end === -1 ? sql.length : end
@@ -100,7 +100,8 @@ function fill(name: string, template: string, values: string[], dialect: Dialect
   })
 }
 
-function quotedEnd(sql: string, start: number): number {
+/** Where a text or a name in quotes that starts here ends. Throws `engine` where it never does. */
+export function quotedEnd(sql: string, start: number): number {
   const quote = sql[start]
   for (let at = start + 1; at < sql.length; at += 1) {
     if (sql[at] !== quote) continue

@@ -150,6 +150,8 @@ export type Requirement =
   | { type: 'assert-last-assigned-partition-id'; 'last-assigned-partition-id': number }
   | { type: 'assert-default-spec-id'; 'default-spec-id': number }
   | { type: 'assert-default-sort-order-id'; 'default-sort-order-id': number }
+  /** Not one of REST's: the table's properties are these, null where there must be none. */
+  | { type: 'assert-properties'; properties: Record<string, string | null> }
 export type Update =
   | { action: 'assign-uuid'; uuid: string }
   | { action: 'upgrade-format-version'; 'format-version': number }
@@ -193,6 +195,8 @@ export type Catalog = {
   createNamespace(namespace: string): Promise<void>
   dropNamespace(namespace: string): Promise<void>
   tables(namespace: string): Promise<TableIdentifier[]>
+  /** Where a table lies, or would lie. */
+  location(table: TableIdentifier): string
   load(table: TableIdentifier): Promise<LoadedTable>
   create(table: TableIdentifier, definition: NewTable): Promise<LoadedTable>
   commit(table: TableIdentifier, requirements: Requirement[], updates: Update[]): Promise<LoadedTable>

@@ -12,17 +12,31 @@ export type QueryTable = {
   partitions: { values: PartitionValue[]; columns: Column[]; paths: string[] }[]
 }
 
+/** A table that is there as a query of DuckDB. */
+export type QueryView = { name: TableName; sql: string }
+
 /** Runs one query and gives its columns and rows, as JSON values; integers beyond 2^53, decimals and times are text. */
 export async function query(
   sql: string,
   tables: readonly QueryTable[],
   options: SessionOptions,
 ): Promise<{ columns: string[]; rows: unknown[][] }> {
-  const session = await openSession(options)
+  return await queryOver(await openSession(options), sql, tables, [])
+}
+
+/** The same over a connection, which is closed at the end, with views besides; a view stands before a table of its name. */
+export async function queryOver(
+  session: Session,
+  sql: string,
+  tables: readonly QueryTable[],
+  views: readonly QueryView[],
+): Promise<{ columns: string[]; rows: unknown[][] }> {
   try {
-    const databases = new Set(tables.map(({ name }) => name.database))
+    const databases = new Set([...tables, ...views].map(({ name }) => name.database))
     for (const database of databases) await session.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(database)}`)
     for (const table of tables) await createTable(session, table)
+    for (const { name, sql: text } of views)
+      await session.run(`CREATE OR REPLACE VIEW ${quoteName(name.database)}.${quoteName(name.table)} AS ${text}`)
     const path = [...databases, 'main'].map((name) => quoteName(name).replaceAll("'", "''")).join(',')
     await session.run(`SET search_path = '${path}'`)
     return await session.table(sql)

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { quoteText } from '../portable.ts'
+import { writeCsv } from './csv.ts'
 import type { SessionOptions } from './session.ts'
 import { openSession } from './session.ts'
 
@@ -9,9 +10,11 @@ export type SampleContent = {
   prepare: string[]
   files: { path: string; sql: string }[]
   raw: { path: string; content: string }[]
+  /** Rows for a database, each query's as files of CSV in an absolute folder. */
+  copies?: { sql: string; folder: string }[]
 }
 
-/** Runs what prepares the sample and writes its files; gives their number. Paths are resolved by `locate`. */
+/** Runs what prepares the sample and writes its files; gives the number of those that stay. Paths are resolved by `locate`. */
 export async function writeSample(
   sample: SampleContent,
   locate: (path: string) => string,
@@ -27,6 +30,7 @@ export async function writeSample(
       await session.run(`COPY (${file.sql}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION snappy)`)
       onFile(index + 1, sample.files.length)
     }
+    for (const { sql, folder } of sample.copies ?? []) await writeCsv(session, sql, folder)
   } finally {
     session.close()
   }

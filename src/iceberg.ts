@@ -1,0 +1,25 @@
+/**
+ * `millrace/iceberg`: Iceberg tables (format version 2) on this machine, read and written through DuckDB. Stands on its own: no
+ * pipeline is needed. See docs/iceberg.md.
+ */
+export { type ErrorCode, hasCode, MillraceError } from './errors.ts'
+export type { Names, Relation, Relations } from './iceberg/attach.ts'
+export type { Changes, ChangesOptions } from './iceberg/changes.ts'
+export type { CommitOptions, Staged, WriteResult } from './iceberg/commit.ts'
+export type { CompactOptions, CompactResult } from './iceberg/compact.ts'
+export type { SchemaChange } from './iceberg/evolve.ts'
+export { folderCatalog } from './iceberg/folder-catalog.ts'
+export type { MergeResult } from './iceberg/merge.ts'
+export type { MatchedClause, MergeOptions } from './iceberg/merge-clauses.ts'
+export type { Overwritten } from './iceberg/overwrite.ts'
+export type { SnapshotChoice } from './iceberg/refs.ts'
+export { serveCatalog } from './iceberg/rest-server.ts'
+export type { Mode } from './iceberg/row-changes.ts'
+export type { Row } from './iceberg/row-values.ts'
+export type { ScanOptions } from './iceberg/scan.ts'
+export type { Source } from './iceberg/source.ts'
+export type { Table } from './iceberg/table.ts'
+export type { ColumnDefinition, TableDefinition } from './iceberg/table-definition.ts'
+export type * from './iceberg/types.ts'
+export { openWarehouse, type Warehouse, type WarehouseOptions } from './iceberg/warehouse.ts'
+export type { Column } from './types.ts'
