@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
-  resolve: { alias: { millrace: source('./src/index.ts') } },
+  resolve: { alias: { 'millrace/iceberg': source('./src/iceberg.ts'), millrace: source('./src/index.ts') } },
   test: {
     include: ['test/**/*.test.ts'],
     // Two cores: the files that start processes of their own would otherwise measure each other.

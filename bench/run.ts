@@ -1,6 +1,7 @@
 /**
  * Measures a system and keeps the figures in bench/README.md.
  *   npx jiti bench/run.ts chargebacks [--memory] [--rows N --files N] [--runs N] [--no-spark] [--no-millrace] [--folder DIR]
+ *   npx jiti bench/run.ts farm-records [--scale 10] [--rows N] [--runs N] [--no-spark]
  *   npx jiti bench/run.ts carsdm [--increment] [--rows N --changes N] [--runs N] [--no-spark] [--no-millrace] [--folder DIR]
  * Only a whole run at the sizes of the contract changes bench/README.md; every other one just prints.
  */
@@ -18,6 +19,8 @@ export type BenchOptions = {
   /** Changes a day over all tables, of systems that take changes. */
   changes: number
   runs: number
+  /** How many times as large the larger load is, of systems whose cost is to follow the change. */
+  scale: number
   spark: boolean
   /** Without Millrace the others are compared with each other. */
   millrace: boolean
@@ -37,11 +40,12 @@ export type Scenario = {
 }
 
 /** A system's scenarios, with the sizes of its contract. */
-export type Bench = { speed: Scenario; memory?: Scenario; increment?: Scenario }
+export type Bench = { speed: Scenario; memory?: Scenario; increment?: Scenario; scale?: Scenario }
 
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   chargebacks: () => import('./chargebacks/bench.ts'),
   carsdm: () => import('./carsdm/bench.ts'),
+  'farm-records': () => import('./farm-records/bench.ts'),
 }
 
 async function main(): Promise<void> {
@@ -50,6 +54,7 @@ async function main(): Promise<void> {
     options: {
       memory: { type: 'boolean', default: false },
       increment: { type: 'boolean', default: false },
+      scale: { type: 'string' },
       rows: { type: 'string' },
       files: { type: 'string' },
       changes: { type: 'string' },
@@ -62,7 +67,7 @@ async function main(): Promise<void> {
   const [name = ''] = positionals
   const load = benches[name]
   if (load === undefined) throw new Error(`which system? There are ${Object.keys(benches).join(', ')}`)
-  const kind = values.memory ? 'memory' : values.increment ? 'increment' : 'speed'
+  const kind = values.memory ? 'memory' : values.increment ? 'increment' : values.scale ? 'scale' : 'speed'
   const { bench } = await load()
   const scenario = bench[kind]
   if (scenario === undefined) throw new Error(`${name} has no --${kind}; it has ${Object.keys(bench).join(', ')}`)
@@ -72,6 +77,7 @@ async function main(): Promise<void> {
     files: wholeNumber('files', values.files, filesFor(values.rows, scenario)),
     changes: wholeNumber('changes', values.changes, scenario.changes ?? 1),
     runs: wholeNumber('runs', values.runs, values.memory ? 1 : runsLeast),
+    scale: wholeNumber('scale', values.scale, 10),
     spark: !values['no-spark'],
     millrace: !values['no-millrace'],
     folder: path.resolve(values.folder),

@@ -26,12 +26,12 @@ for (const project of ['tsconfig.build.json', 'tsconfig.systems.json']) {
 const isAsset = (file) => !file.endsWith('.ts') && !file.includes('__pycache__')
 cpSync(`${root}src/engines`, `${root}dist/engines`, { recursive: true, filter: isAsset })
 cpSync(`${root}systems`, `${root}dist/systems`, { recursive: true, filter: isAsset })
-// A new database of process control, packed once for each version of PGlite.
-const template = `${root}dist/sinks/process-control/template.gz`
+// A new embedded database, packed once for each version of PGlite.
+const template = `${root}dist/postgres/template.gz`
 const { version } = JSON.parse(readFileSync(`${root}node_modules/@electric-sql/pglite/package.json`, 'utf8'))
-const versionFile = `${root}dist/sinks/process-control/template.version`
+const versionFile = `${root}dist/postgres/template.version`
 if (!existsSync(template) || !existsSync(versionFile) || readFileSync(versionFile, 'utf8') !== version) {
-  const { makeTemplate } = await import(new URL('../dist/sinks/process-control/embedded.js', import.meta.url))
+  const { makeTemplate } = await import(new URL('../dist/postgres/embedded.js', import.meta.url))
   const folder = mkdtempSync(join(tmpdir(), 'millrace-template-'))
   await makeTemplate(folder, template)
   rmSync(folder, { recursive: true })

@@ -7,7 +7,10 @@ import { prepare, root, step } from './prepare.js'
 
 const filters = process.argv.slice(2)
 prepare()
-if (filters.length === 0) step('bash', [`${root}scripts/spark-venv.sh`])
+if (filters.length === 0) {
+  step('bash', [`${root}scripts/spark-venv.sh`])
+  step('bash', [`${root}scripts/interop-tools.sh`])
+}
 
 const checks = [
   ['format and lint', [`${root}node_modules/@biomejs/biome/bin/biome`, 'check', '--error-on-warnings']],

@@ -1,6 +1,6 @@
 /** What happens in a run, as one union; a run is the ordered sequence of its events. */
 import { unreachable } from './errors.ts'
-import type { CommitCounts, Json } from './types.ts'
+import type { CommitCounts, Json, TableCounts } from './types.ts'
 
 /** Who writes: enough to tell whether the process is still alive. `started` is the process's start in clock ticks. */
 export type ProcessIdentity = { pid: number; host: string; started: string }
@@ -36,6 +36,8 @@ export type Event =
       bytes: number
       standingFiles: number
       standingRows: number
+      /** Of work on tables: what is done first, in words. */
+      what?: string
     }
   | { type: 'checked'; task: string; path: string; partition: string; metrics: Record<string, number> }
   | { type: 'warning'; task: string; path: string; message: string }
@@ -51,7 +53,23 @@ export type Event =
       bytes: number
       counts: CommitCounts
     }
-  | { type: 'unchanged'; task: string; path: string; partition: string; consumed: number; standingFiles: number }
+  | {
+      type: 'table-changed'
+      task: string
+      path: string
+      partition: string
+      snapshot: string | null
+      counts: TableCounts
+    }
+  | {
+      type: 'unchanged'
+      task: string
+      path: string
+      partition: string
+      consumed: number
+      standingFiles: number
+      why?: string
+    }
   | { type: 'task-retried'; task: string; path: string; attempt: number; error: string; delayMs: number }
   | { type: 'task-failed'; task: string; path: string; error: string; code: string }
   | { type: 'task-finished'; task: string; path: string; output: Json; seconds: number }
@@ -95,6 +113,9 @@ export type PartitionState = {
   outputFiles: number
   counts: CommitCounts | null
   checks: Record<string, number>
+  /** Of a task that works on tables: what was changed, and the snapshot that has it. */
+  changes?: TableCounts
+  snapshot?: string | null
 }
 
 /** A Map as the events so far leave it. `path` is that of its attempt: `Map`, `Map~2`. */
@@ -230,6 +251,7 @@ function apply(state: RunState, event: RunEvent): void {
     case 'task-planned':
     case 'checked':
     case 'published':
+    case 'table-changed':
     case 'unchanged':
       applyToPartition(state, event)
       break
@@ -251,7 +273,7 @@ function mapState({ state, path, maxConcurrency, items }: RunEvent & { type: 'ma
   return { state, path, maxConcurrency, items: waiting }
 }
 
-type PartitionEvent = RunEvent & { type: 'task-planned' | 'checked' | 'published' | 'unchanged' }
+type PartitionEvent = RunEvent & { type: 'task-planned' | 'checked' | 'published' | 'table-changed' | 'unchanged' }
 
 function applyToPartition(state: RunState, event: PartitionEvent): void {
   const task = state.tasks.find(({ path }) => path === event.path)
@@ -276,5 +298,7 @@ function applyToPartition(state: RunState, event: PartitionEvent): void {
   } else if (event.type === 'checked') partition.checks = event.metrics
   else if (event.type === 'published')
     Object.assign(partition, { outcome: 'published', outputFiles: event.files, counts: event.counts })
+  else if (event.type === 'table-changed')
+    Object.assign(partition, { outcome: 'published', changes: event.counts, snapshot: event.snapshot })
   else Object.assign(partition, { outcome: 'unchanged', outputFiles: event.standingFiles })
 }

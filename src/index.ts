@@ -1,10 +1,11 @@
 /** Everything a pipeline is written with. */
 export { z } from 'zod'
 export { type ApplyChangesTask, applyChanges, type DeleteRule, deleteRules } from './define/apply-changes.ts'
-export type { CallContext, RunEnd } from './define/call-context.ts'
+export type { CallContext, PastRun, RunEnd } from './define/call-context.ts'
 export type { ComparisonOperator, Condition } from './define/condition.ts'
 export { type Config, defineConfig } from './define/config.ts'
 export { type ConsolidateTask, consolidate, newest } from './define/consolidate.ts'
+export { type CopyTablesTask, copyTables } from './define/copy-tables.ts'
 export type { DataTask } from './define/data-task.ts'
 export {
   changeDatasets,
@@ -16,7 +17,11 @@ export {
   landedColumns,
   parquetTable,
 } from './define/dataset.ts'
+export { icebergTables, type TableLayout } from './define/iceberg-tables.ts'
+export { type IngestTask, ingest, parquetDrops } from './define/ingest.ts'
 export { type LandTask, land } from './define/land.ts'
+export { type MaintainTask, maintain } from './define/maintain.ts'
+export { type MergeIntoTask, mergeInto } from './define/merge-into.ts'
 export {
   definePipeline,
   every,
@@ -25,10 +30,12 @@ export {
   type PipelineOptions,
   type Read,
   type Sample,
+  type SampleCopy,
   type SampleFile,
   type SampleOptions,
   yesterday,
 } from './define/pipeline.ts'
+export { type PostgresDatabase, postgres, postgresTable, postgresTables } from './define/postgres.ts'
 export { isReservedColumn } from './define/reserved-columns.ts'
 export {
   type CallOptions,
@@ -61,6 +68,7 @@ export {
   type Template,
   withInput,
 } from './define/steps.ts'
+export { type SyncChangesTask, type SyncConflicts, syncChanges, syncConflicts } from './define/sync-changes.ts'
 export { didYouMean, MillraceError } from './errors.ts'
 export { crawlTables } from './run/crawl.ts'
 export { default as processControl, type ProcessControl, type ProcessControlOptions } from './sinks/process-control.ts'

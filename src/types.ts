@@ -165,6 +165,55 @@ export type Planned =
   | { kind: 'plan'; plan: Plan }
   | { kind: 'unchanged'; partition: string; consumed: number; standingFiles: number; commit: CommitRecord | null }
 
+// ---------------------------------------------------------------------------------------------------- work on tables
+
+/** What is read of one source: a table at a snapshot (its id as text), files, or a table of PostgreSQL; −1 where it is not known before. */
+export type TableRead = { name: string; snapshot: string | null; files: number; rows: number; bytes: number }
+
+/** What a task would do with one table, complete and without secrets: what it reads, and what is done with it in order. */
+export type TablePlan = {
+  planVersion: 1
+  pipeline: string
+  task: string
+  /** The table that is changed. */
+  partition: string
+  reads: TableRead[]
+  steps: { what: string; sql: string | null }[]
+  unreadable: UnreadableFile[]
+}
+
+/** Rows of one change of a table; what a kind of task does not count is missing. */
+export type TableCounts = {
+  /** Rows read that might change the table. */
+  rowsIn: number
+  inserted: number
+  updated: number
+  deleted: number
+  /** Rows that the table has as they are, or newer. */
+  unchanged: number
+  /** Rows that another row of their key, read with them, replaced. */
+  superseded: number
+  quarantined: number
+  /** Rows that somebody else had changed meanwhile. */
+  conflicts?: number
+  files?: number
+  filesUnreadable?: number
+  snapshotsExpired?: number
+  orphansRemoved?: number
+}
+
+/**
+ * A table with something to do; one that is as it should be, with what an attempt of this run did before it could say so; or one of
+ * which nothing can be said yet.
+ */
+export type PlannedTable =
+  | { kind: 'table'; partition: string; plan: TablePlan }
+  | { kind: 'table-unchanged'; partition: string; why: string; done: TableChange | null }
+  | { kind: 'table-later'; partition: string; why: string }
+
+/** A change that was made; `snapshot` is null where none was. */
+export type TableChange = { snapshot: string | null; counts: TableCounts }
+
 /** Plans what one unit of a task (a table, say) has to do, with files left out that turned out to be damaged: path → reason. */
 export type PlanUnit = { name: string; plan: (damaged: ReadonlyMap<string, string>) => Promise<Planned[]> }
 

@@ -14,4 +14,14 @@ export const systems: ShippedPipeline[] = [
     description: 'AWS DMS full load and CDC → a Final zone that loses nothing and a CDC zone that shows everything',
     load: async () => (await import('./carsdm/pipeline.ts')).default,
   },
+  {
+    name: 'farm-records',
+    description: 'SAP extracts and PostgreSQL in Iceberg → who works which tract in which year, and back to PostgreSQL',
+    load: async () => (await import('./farm-records/pipeline.ts')).default,
+  },
+  {
+    name: 'farm-records-maintenance',
+    description: 'weekly: small files of the Iceberg tables made one, old snapshots and orphan files removed',
+    load: async () => (await import('./farm-records/maintenance.ts')).default,
+  },
 ]

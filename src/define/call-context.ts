@@ -4,6 +4,16 @@ import type { Json, ReadableStore } from '../types.ts'
 /** How a run ended. */
 export type RunEnd = { status: 'succeeded' | 'failed' | 'cancelled'; error: string | null }
 
+/** A run that ended; `tasks` are the figures of each data task that was done. */
+export type PastRun = {
+  run: string
+  status: string
+  startedMs: number
+  seconds: number
+  metrics: Record<string, number>
+  tasks: Record<string, Record<string, number>>
+}
+
 export type CallContext = {
   pipeline: string
   run: string
@@ -29,4 +39,11 @@ export type CallContext = {
    * task itself will then fail with that error.
    */
   hasWork: (task: string, input: Json) => Promise<boolean>
+  /** The runs of this pipeline on this root that ended and were no dry runs, the oldest first; without this one. */
+  history: () => Promise<PastRun[]>
+  /** The figures of the data tasks that this run has done so far. */
+  figures: () => Promise<Record<string, Record<string, number>>>
+  now: () => Date
+  /** When the first attempt of this run started, in milliseconds since 1970. */
+  startedMs: number
 }

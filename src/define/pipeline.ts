@@ -1,6 +1,7 @@
 /** The definition of a pipeline: parameters with a schema, steps in order. */
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
+import type { PostgresDatabase } from './postgres.ts'
 import type { Step } from './steps.ts'
 import { checkSteps } from './walk-steps.ts'
 
@@ -9,9 +10,25 @@ export type Schedule = { every: string }
 
 /** A query whose result becomes one sample file; `path` is relative to the root. */
 export type SampleFile = { path: string; sql: string }
-export type SampleOptions = { rows: number; now: Date; seed: number }
+/** `drop` counts deliveries from 0, for pipelines that are fed again and again. `params` are those given, unchecked. */
+export type SampleOptions = {
+  rows: number
+  now: Date
+  seed: number
+  drop: number
+  params: Record<string, unknown>
+}
 /** Sample input: statements that prepare it, in DuckDB's SQL, and the files; `raw` files are written to the letter. */
-export type Sample = { prepare: string[]; files: SampleFile[]; raw: { path: string; content: string }[] }
+export type Sample = {
+  prepare: string[]
+  files: SampleFile[]
+  raw: { path: string; content: string }[]
+  postgres?: SamplePostgres
+}
+/** Rows for tables of PostgreSQL, all in one transaction: its own statements before and after them. */
+export type SamplePostgres = { database: PostgresDatabase; before: string[]; copies: SampleCopy[]; after?: string[] }
+/** The rows of a query in DuckDB's SQL, for `schema.table`; `upsert` replaces rows of the same key. */
+export type SampleCopy = { table: string; columns: string[]; sql: string; mode: 'append' | 'upsert'; key?: string[] }
 
 /** Reads a text file that a definition needs: a path is relative to the working folder, a URL is a shipped file. */
 export type Read = (file: string | URL) => Promise<string>

@@ -2,8 +2,9 @@
 import type { Pipeline, Read } from '../define/pipeline.ts'
 import type { Step } from '../define/steps.ts'
 import type { Event, RunEvent } from '../events.ts'
-import type { Engine, Json, Notifier, Plan, Progress, Store } from '../types.ts'
+import type { Engine, Json, Notifier, Plan, Progress, Store, TablePlan } from '../types.ts'
 import type { Clock, StateMachine } from './asl/types.ts'
+import type { SharedWarehouse } from './tables/shared-warehouse.ts'
 
 export type RunOptions = {
   store: Store
@@ -29,7 +30,7 @@ export type RunOptions = {
   onEvent: (event: RunEvent) => void
   /** `path` tells tasks of one name apart. */
   onProgress: (task: string, progress: Progress, path: string) => void
-  onPlan: (plan: Plan) => void
+  onPlan: (plan: Plan | TablePlan) => void
   onWait: (holder: string) => void
 }
 
@@ -44,6 +45,7 @@ export type Attempt = RunOptions & {
   definition: StateMachine
   events: RunEvent[]
   assertHeld: () => Promise<void>
+  tables: SharedWarehouse
   /** Writes one event after the other, in the order of the calls. */
   write: (event: Event) => Promise<RunEvent>
 }

@@ -1,15 +1,15 @@
 /** Makes what a call or a crawler is given. */
-import type { CallContext } from '../define/call-context.ts'
+import type { CallContext, PastRun } from '../define/call-context.ts'
 import { bindTask } from '../define/steps.ts'
 import { allSteps } from '../define/walk-steps.ts'
 import { didYouMean, hasCode, MillraceError } from '../errors.ts'
-import type { Event } from '../events.ts'
+import type { Event, RunEvent } from '../events.ts'
 import type { Json } from '../types.ts'
 import { sendAlert } from './alert.ts'
 import type { Attempt } from './attempt.ts'
 import { latestCommits } from './commits.ts'
 import { planTask } from './data-task.ts'
-import { readRun } from './run-log.ts'
+import { readEvents, readRun, readRuns } from './run-log.ts'
 
 /** What of an attempt, or of planning, a call can reach. */
 export type CallBase = Pick<
@@ -25,6 +25,9 @@ export type CallBase = Pick<
   | 'notifiers'
   | 'memoryBytes'
   | 'threads'
+  | 'tables'
+  | 'events'
+  | 'now'
 > & { write: (event: Event) => Promise<unknown> }
 
 /** The visit that calls. */
@@ -50,6 +53,10 @@ export function callContext(base: CallBase, { task, path, signal }: Caller): Cal
       await sendAlert(base.notifiers, write, { pipeline: pipeline.name, run, status: 'running', messages, details })
     },
     warn: async (message) => void (await write({ type: 'warning', task, path, message })),
+    history: () => pastRuns(base),
+    figures: async () => figuresIn(base.events),
+    now: () => base.now,
+    startedMs: Date.parse(base.events[0]?.at ?? base.now.toISOString()),
     published: (path) => published(base, path),
     hasWork: (name, input) => hasWork(base, name, input, signal),
   }
@@ -73,6 +80,31 @@ async function deadRuns({ store, pipeline, run, dryRun }: CallBase, runs: readon
     if (state?.pipeline === pipeline.name && !(dryRun && state.status === 'running')) dead.push(other)
   }
   return dead
+}
+
+async function pastRuns({ store, pipeline, run }: CallBase): Promise<PastRun[]> {
+  const states = (await readRuns(store)).filter((state) => state.pipeline === pipeline.name && !state.dryRun)
+  const past: PastRun[] = []
+  for (const { run: other, status, startedAt, seconds, metrics } of states.reverse()) {
+    if (other === run || seconds === null) continue
+    const tasks = figuresIn(await readEvents(store, other))
+    past.push({ run: other, status, startedMs: Date.parse(startedAt), seconds, metrics, tasks })
+  }
+  return past.sort((a, b) => a.startedMs - b.startedMs)
+}
+
+/** Of a task that was done several times, as in a Map, the sum; of one that was repeated by a later attempt, the last. */
+function figuresIn(events: readonly RunEvent[]): Record<string, Record<string, number>> {
+  const visits = new Map<string, RunEvent & { type: 'task-finished' }>()
+  for (const event of events) if (event.type === 'task-finished') visits.set(event.path, event)
+  const figures: Record<string, Record<string, number>> = {}
+  for (const { task, output } of visits.values()) {
+    const own = figures[task] ?? {}
+    figures[task] = own
+    for (const [name, value] of Object.entries((output ?? {}) as Record<string, unknown>))
+      if (typeof value === 'number') own[name] = (own[name] ?? 0) + value
+  }
+  return figures
 }
 
 async function published({ store }: CallBase, path: string): Promise<string[]> {
@@ -102,7 +134,9 @@ async function hasWork(base: CallBase, name: string, input: Json, signal: AbortS
       write: async () => {}, // the task itself will say it
       onProgress: () => {},
     }
-    return (await planTask(bindTask(step, input), context)).some(({ kind }) => kind === 'plan')
+    return (await planTask(bindTask(step, input), context)).some(({ kind }) =>
+      ['plan', 'table', 'table-later'].includes(kind),
+    )
   } catch (error) {
     if (signal.aborted || hasCode(error, 'cancelled')) throw error
     return true

@@ -1,8 +1,9 @@
 /** Runs a data task: plans each of its units as it stands now, executes and publishes; several units side by side. */
-import type { DataTask } from '../define/data-task.ts'
+import { type DataTask, type FileTask, isTableTask, type TableTask } from '../define/data-task.ts'
 import { MillraceError, messageOf } from '../errors.ts'
-import type { CommitCounts, Planned, PlanUnit } from '../types.ts'
+import type { CommitCounts, Planned, PlannedTable, PlanUnit, TableChange } from '../types.ts'
 import { announcePublished, runPlan } from './run-plan.ts'
+import { planTableTask, runTableTask, tableFailure } from './tables/run-table-task.ts'
 import type { PlanningContext, TaskContext } from './task-context.ts'
 import { unitsOf } from './units.ts'
 
@@ -12,7 +13,8 @@ export type TaskResult = Record<string, number>
 const nothingDamaged: ReadonlyMap<string, string> = new Map()
 
 /** Plans a task as it would run now; nothing is written. */
-export async function planTask(task: DataTask, context: PlanningContext): Promise<Planned[]> {
+export async function planTask(task: DataTask, context: PlanningContext): Promise<(Planned | PlannedTable)[]> {
+  if (isTableTask(task)) return await planTableTask(task, context)
   const planned: Planned[] = []
   for (const unit of await unitsOf(task, context)) planned.push(...(await unit.plan(nothingDamaged)))
   return planned
@@ -23,6 +25,7 @@ export async function planTask(task: DataTask, context: PlanningContext): Promis
  * that fails leaves the others done; the error has a line for each, `<unit>  <message>`.
  */
 export async function runDataTask(task: DataTask, context: TaskContext): Promise<TaskResult> {
+  if (isTableTask(task)) return await runOnTables(task, context)
   const result = resultOf(task, null, 0)
   const units = await unitsOf(task, context)
   const failures = new Map<string, unknown>()
@@ -43,12 +46,23 @@ export async function runDataTask(task: DataTask, context: TaskContext): Promise
   return result
 }
 
-function unitsAtOnce(task: DataTask): number {
+async function runOnTables(task: TableTask, context: TaskContext): Promise<TaskResult> {
+  const result = figuresOf(task, null)
+  let units = 0
+  const failures = await runTableTask(task, context, (change) => {
+    units += 1
+    addTo(result, figuresOf(task, change))
+  })
+  if (failures.size > 0) throw tableFailure(failures, units + failures.size, context.signal)
+  return result
+}
+
+function unitsAtOnce(task: FileTask): number {
   return task.kind === 'land' ? task.tablesAtOnce : 1
 }
 
 async function runUnit(
-  task: DataTask,
+  task: FileTask,
   unit: PlanUnit,
   context: TaskContext,
   add: (counts: CommitCounts | null, files: number) => void,
@@ -74,7 +88,7 @@ async function runUnit(
 }
 
 /** What a task says of its work, by the names of its metrics; without counts there was nothing to do. */
-function resultOf(task: DataTask, counts: CommitCounts | null, files: number): TaskResult {
+function resultOf(task: FileTask, counts: CommitCounts | null, files: number): TaskResult {
   const count = (name: keyof CommitCounts): number => counts?.[name] ?? 0
   switch (task.kind) {
     case 'consolidate':
@@ -103,12 +117,56 @@ function resultOf(task: DataTask, counts: CommitCounts | null, files: number): T
   }
 }
 
+/** What a task did with one table, by the names of its metrics; null: there was nothing to do. */
+function figuresOf(task: TableTask, change: TableChange | null): TaskResult {
+  const count = (name: keyof TableChange['counts']): number => change?.counts[name] ?? 0
+  const changed = count('inserted') + count('updated') + count('deleted')
+  switch (task.kind) {
+    case 'ingest':
+      return {
+        tables_ingested: change?.snapshot == null ? 0 : 1,
+        files_ingested: count('files'),
+        rows_ingested: count('rowsIn'),
+        rows_ingest_changed: changed,
+        rows_quarantined: count('quarantined'),
+        files_quarantined: count('filesUnreadable'),
+      }
+    case 'copy-tables':
+      return {
+        tables_copied: change?.snapshot == null ? 0 : 1,
+        rows_copied: count('rowsIn'),
+        rows_copy_changed: changed,
+      }
+    case 'merge-into':
+      return {
+        rows_joined: count('rowsIn'),
+        rows_inserted: count('inserted'),
+        rows_updated: count('updated'),
+        rows_unchanged: count('unchanged'),
+        rows_quarantined: count('quarantined'),
+        snapshots: change?.snapshot == null ? 0 : 1,
+      }
+    case 'sync-changes':
+      return {
+        rows_synced: changed,
+        rows_sync_deleted: count('deleted'),
+        sync_conflicts: count('conflicts'),
+      }
+    case 'maintain':
+      return {
+        files_compacted: count('files'),
+        snapshots_expired: count('snapshotsExpired'),
+        orphans_removed: count('orphansRemoved'),
+      }
+  }
+}
+
 function addTo(sum: TaskResult, more: TaskResult): void {
   for (const [name, value] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + value
 }
 
 function failureOf(
-  task: DataTask,
+  task: FileTask,
   units: readonly PlanUnit[],
   failures: Map<string, unknown>,
   signal: AbortSignal,

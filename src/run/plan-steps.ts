@@ -3,7 +3,7 @@ import { bindTask, type DataStep, type MapStep, type Step } from '../define/step
 import { allSteps, asState, findStep, stateOf } from '../define/walk-steps.ts'
 import { messageOf } from '../errors.ts'
 import { compileStateMachine } from '../plan/state-machine.ts'
-import type { Json, Planned } from '../types.ts'
+import type { Json, Planned, PlannedTable } from '../types.ts'
 import { checkStateMachine } from './asl/check.ts'
 import { ExecutionFailed } from './asl/errors.ts'
 import { interpret } from './asl/interpret.ts'
@@ -11,13 +11,16 @@ import type { Invocation } from './asl/types.ts'
 import { type CallBase, callContext } from './call-context.ts'
 import { planTask } from './data-task.ts'
 import { createJournal } from './journal.ts'
+import { sharedWarehouse } from './tables/shared-warehouse.ts'
 
 /** A data task with its partitions, in a Map for one item; or a state that cannot be planned yet, and why. */
 export type PlannedStep =
-  | { kind: 'task'; task: string; item: string | null; partitions: Planned[] }
+  | { kind: 'task'; task: string; item: string | null; partitions: (Planned | PlannedTable)[] }
   | { kind: 'later'; state: string; why: string }
 
-export type PlanOptions = CallBase & { steps: Step[]; signal: AbortSignal; now: Date }
+export type PlanOptions = Omit<CallBase, 'tables' | 'events'> & { steps: Step[]; signal: AbortSignal; now: Date }
+
+type Planning = PlanOptions & CallBase
 
 /** The data tasks that were planned, by path, and the Maps that were entered: path → items as a person knows them. */
 type Visited = {
@@ -26,14 +29,15 @@ type Visited = {
 }
 
 /** Walks the steps in order. Calls are run only where they are read-only. Throws what planning a task throws. */
-export async function planSteps(options: PlanOptions): Promise<PlannedStep[]> {
+export async function planSteps(given: PlanOptions): Promise<PlannedStep[]> {
+  const options = { ...given, events: [], tables: sharedWarehouse({ ...given, spill: null }) }
   const visited: Visited = { tasks: new Map(), maps: new Map() }
   // In a list of data tasks nothing depends on what a state hands on.
   if (options.steps.map(asState).some(({ kind }) => kind !== 'data')) await visit(visited, options)
   return await planSequence(options.steps, visited, options)
 }
 
-async function planSequence(steps: readonly Step[], visited: Visited, options: PlanOptions): Promise<PlannedStep[]> {
+async function planSequence(steps: readonly Step[], visited: Visited, options: Planning): Promise<PlannedStep[]> {
   const planned: PlannedStep[] = []
   for (const step of steps.map(asState)) {
     const seen = seenOf(visited, stateOf(step))
@@ -69,7 +73,7 @@ function seenOf(visited: Visited, state: string): PlannedStep[] {
 }
 
 /** Lets the machine run with plans for data tasks, as far as what it hands on is known. */
-async function visit(visited: Visited, options: PlanOptions): Promise<void> {
+async function visit(visited: Visited, options: Planning): Promise<void> {
   const { pipeline, steps, env, params, run, now, signal } = options
   const journal = createJournal(steps)
   const stop = new AbortController()
@@ -103,7 +107,7 @@ async function visit(visited: Visited, options: PlanOptions): Promise<void> {
 
 const notKnown = new Error('known only in a run')
 
-async function planState(call: Invocation, visited: Visited, options: PlanOptions): Promise<Json> {
+async function planState(call: Invocation, visited: Visited, options: Planning): Promise<Json> {
   const { path, state, parameters, signal } = call
   const step = findStep(options.steps, state)?.step
   if (step?.kind === 'data') {
@@ -139,7 +143,7 @@ async function planData(
   input: Json,
   path: string,
   item: string | null,
-  options: PlanOptions,
+  options: Planning,
 ): Promise<PlannedStep> {
   const context = { ...options, pipeline: options.pipeline.name, path, onProgress: () => {} }
   return { kind: 'task', task: step.name, item, partitions: await planTask(bindTask(step, input), context) }

@@ -1,7 +1,9 @@
 /** Runs a pipeline: lock, recovery, the state machine, the end. */
 import { randomBytes } from 'node:crypto'
+import { isTableTask } from '../define/data-task.ts'
 import { parseParams } from '../define/params.ts'
 import type { Pipeline } from '../define/pipeline.ts'
+import type { Step } from '../define/steps.ts'
 import { allSteps } from '../define/walk-steps.ts'
 import { MillraceError, messageOf } from '../errors.ts'
 import { type Event, foldRun, type RunEvent, type RunState } from '../events.ts'
@@ -12,11 +14,13 @@ import { sendAlert } from './alert.ts'
 import { checkStateMachine } from './asl/check.ts'
 import type { Attempt, RunOptions } from './attempt.ts'
 import { closeCalls, outputsOf, reopenCalls } from './call-hooks.ts'
-import { recover } from './commits.ts'
+import { recover, spillPath } from './commits.ts'
 import { loadSteps } from './load-steps.ts'
 import { takeLock } from './lock.ts'
 import { openRunLog, readEvents } from './run-log.ts'
 import { runStates } from './states.ts'
+import { notHere } from './tables/run-table-task.ts'
+import { sharedWarehouse } from './tables/shared-warehouse.ts'
 
 export type { RunOptions } from './attempt.ts'
 
@@ -84,6 +88,7 @@ async function attemptRun(options: RunOptions, run: string, params: Record<strin
   const { store, pipeline, dryRun, signal } = options
   const { steps, everyStep } = await loadSteps(pipeline, params, options)
   const definition = checkStateMachine(compileStateMachine(pipeline, steps, options.env))
+  checkEngine(steps, options.engine.name)
   // A dry run writes nothing but its own log, so it can neither hold a lock nor need one.
   const lock = dryRun
     ? null
@@ -109,6 +114,7 @@ async function attemptRun(options: RunOptions, run: string, params: Record<strin
       definition,
       events,
       assertHeld,
+      tables: sharedWarehouse({ ...options, spill: dryRun ? null : spillPath(pipeline.name, run) }),
       write: oneByOne(log.write),
     })
     return foldRun(events) as RunState
@@ -117,6 +123,14 @@ async function attemptRun(options: RunOptions, run: string, params: Record<strin
     if (lock !== null) await recover(store, pipeline.name).catch(() => {})
     // Where the release cannot be written (a full disk), the lock is free as soon as this process has ended.
     await lock?.release().catch(() => {})
+  }
+}
+
+/** Throws `usage` where a task works on tables and another engine than DuckDB was asked for, before anything begins. */
+function checkEngine(steps: readonly Step[], engine: string): void {
+  if (engine === 'duckdb') return
+  for (const { step } of allSteps(steps)) {
+    if (step.kind === 'data' && step.task !== null && isTableTask(step.task)) throw notHere(step.task, engine)
   }
 }
 

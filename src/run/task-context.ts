@@ -1,6 +1,7 @@
 /** What the parts of a data task's work are given. */
 import type { Event } from '../events.ts'
-import type { Engine, Plan, Progress, Store } from '../types.ts'
+import type { Engine, Plan, Progress, Store, TablePlan } from '../types.ts'
+import type { SharedWarehouse } from './tables/shared-warehouse.ts'
 
 export type TaskContext = {
   store: Store
@@ -20,11 +21,13 @@ export type TaskContext = {
   write: (event: Event) => Promise<unknown>
   onProgress: (progress: Progress) => void
   /** Sees each plan just before it is executed. */
-  onPlan: (plan: Plan) => void
+  onPlan: (plan: Plan | TablePlan) => void
+  /** The Iceberg tables of the root, which tasks side by side share. */
+  tables: SharedWarehouse
 }
 
 /** What planning needs of it: nothing is executed and nothing is written. */
-export type PlanningContext = Omit<TaskContext, 'engine' | 'run' | 'attempt' | 'onPlan' | 'assertHeld'>
+export type PlanningContext = Omit<TaskContext, 'engine' | 'attempt' | 'onPlan' | 'assertHeld'>
 
 /** What looking at storage needs. */
 export type SurveyContext = Pick<TaskContext, 'store' | 'external' | 'signal'> & {

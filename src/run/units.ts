@@ -1,7 +1,7 @@
-/** The units of a data task: what is planned, executed and published on its own. The only place that knows every kind. */
+/** The units of a data task: what is planned, executed and published on its own. The only place that knows every kind; work on tables has its own in `tables/`. */
 import type { ApplyChangesTask } from '../define/apply-changes.ts'
 import type { ConsolidateTask } from '../define/consolidate.ts'
-import type { DataTask } from '../define/data-task.ts'
+import type { FileTask } from '../define/data-task.ts'
 import { unreachable } from '../errors.ts'
 import { planApplyChanges } from '../plan/apply-changes.ts'
 import { type ConsolidateSurvey, planConsolidate } from '../plan/consolidate.ts'
@@ -13,7 +13,7 @@ import { landUnits } from './survey-land.ts'
 import type { PlanningContext, SurveyContext } from './task-context.ts'
 
 /** The units of a task; each looks at what exists when it is planned for the first time. */
-export async function unitsOf(task: DataTask, context: PlanningContext): Promise<PlanUnit[]> {
+export async function unitsOf(task: FileTask, context: PlanningContext): Promise<PlanUnit[]> {
   switch (task.kind) {
     case 'consolidate':
       return [consolidateUnit(task, context)]
@@ -27,7 +27,7 @@ export async function unitsOf(task: DataTask, context: PlanningContext): Promise
 }
 
 /** How a task looks at what exists, and says what it finds odd. */
-function surveyContext(task: DataTask, context: PlanningContext): SurveyContext {
+function surveyContext(task: FileTask, context: PlanningContext): SurveyContext {
   const { store, external, signal, path, write, onProgress } = context
   return {
     ...{ store, external, signal },

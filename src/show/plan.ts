@@ -1,9 +1,9 @@
 /** A plan as text. */
-import type { Plan, Planned, PlanOutput } from '../types.ts'
+import type { Plan, Planned, PlannedTable, PlanOutput, TablePlan, TableRead } from '../types.ts'
 import { bytes, count, plural } from './text.ts'
 
 /** What a task would do, partition by partition. */
-export function plannedText(task: string, partitions: readonly Planned[]): string {
+export function plannedText(task: string, partitions: readonly (Planned | PlannedTable)[]): string {
   return [`task ${task}`, ...partitions.map(partitionText)].join('\n')
 }
 
@@ -12,7 +12,10 @@ export function laterText(state: string, why: string): string {
   return `state ${state}\n  ${why}`
 }
 
-function partitionText(planned: Planned): string {
+function partitionText(planned: Planned | PlannedTable): string {
+  if (planned.kind === 'table') return tablePlanText(planned.plan)
+  if (planned.kind === 'table-unchanged') return `  ${planned.partition}: ${planned.why}; nothing to do`
+  if (planned.kind === 'table-later') return `  ${planned.partition}: ${planned.why}`
   if (planned.kind === 'unchanged')
     return `  ${planned.partition}: no new files (${count(planned.consumed)} consumed before); nothing to do`
   const { plan } = planned
@@ -49,4 +52,24 @@ function writeText({ publish }: Plan, { name, codec, fileCount, split }: PlanOut
   const target =
     first === last ? first?.target : `${first?.target} … ${last?.target.slice(last.target.lastIndexOf('/') + 1)}`
   return `    write   ${name}: ${parts}, ${codec} → ${target} (${first?.mode})`
+}
+
+function tablePlanText({ partition, reads, steps, unreadable }: TablePlan): string {
+  const lines = [`  ${partition}`, ...reads.map((read) => `    read    ${readText(read)}`)]
+  for (const { what, sql } of steps) {
+    lines.push(`    do      ${what}`)
+    if (sql !== null) lines.push(sql.trim().replaceAll(/^/gm, '            '))
+  }
+  for (const file of unreadable) lines.push(`    refuse  ${JSON.stringify(file.path)}: ${file.reason}`)
+  return lines.join('\n')
+}
+
+/** What is not known before is not said. */
+function readText({ name, snapshot, files, rows, bytes: size }: TableRead): string {
+  const figures = [
+    ...(files < 0 ? [] : [plural(files, 'file')]),
+    ...(rows < 0 ? [] : [plural(rows, 'row')]),
+    ...(size < 0 ? [] : [bytes(size)]),
+  ]
+  return `${name}${snapshot === null ? '' : ` at snapshot ${snapshot}`}${figures.length === 0 ? '' : `: ${figures.join(', ')}`}`
 }

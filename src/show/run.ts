@@ -8,7 +8,7 @@ import {
   type RunState,
   type TaskState,
 } from '../events.ts'
-import type { CommitCounts } from '../types.ts'
+import type { CommitCounts, TableCounts } from '../types.ts'
 import { bytes, count, duration, oneLine, plural, table } from './text.ts'
 
 /**
@@ -23,6 +23,7 @@ export function eventLine(event: RunEvent, maps: readonly MapState[] = []): stri
     case 'recovered':
       return `mended: ${event.message}`
     case 'task-planned': {
+      if (event.what !== undefined) return `${subject}  ${event.partition}: ${event.what}`
       const standing =
         event.standingFiles === 0
           ? ''
@@ -31,7 +32,10 @@ export function eventLine(event: RunEvent, maps: readonly MapState[] = []): stri
     }
     case 'published':
       return `${subject}  ${event.partition}: ${event.dryRun ? 'would publish' : 'published'} ${countsText(event.counts)} in ${plural(event.files, 'file')}${historyText(event.counts)}`
+    case 'table-changed':
+      return `${subject}  ${event.partition}: ${changesText(event.counts)}${event.snapshot === null ? '' : `, snapshot ${event.snapshot}`}`
     case 'unchanged':
+      if (event.why !== undefined) return `${subject}  ${event.partition}: ${event.why}; nothing changed`
       return `${subject}  ${event.partition}: no new files (${count(event.consumed)} consumed before); nothing changed`
     case 'task-finished':
       return `${subject}  done in ${duration(event.seconds)}`
@@ -89,6 +93,20 @@ function countsText(counts: CommitCounts): string {
   return `${count(counts.rowsIn)} new${standing} = ${outcome}`
 }
 
+/** What was counted; what is none is not said, but for the rows read. */
+function changesText(counts: TableCounts): string {
+  const { rowsIn, inserted, updated, deleted, unchanged, superseded, quarantined } = counts
+  const rows = { inserted, updated, deleted, unchanged, superseded, quarantined, 'in conflict': counts.conflicts ?? 0 }
+  const others = {
+    'files compacted': rowsIn === 0 ? (counts.files ?? 0) : 0,
+    'snapshots expired': counts.snapshotsExpired ?? 0,
+    'orphan files removed': counts.orphansRemoved ?? 0,
+  }
+  const parts = Object.entries({ ...rows, ...others }).filter(([, value]) => value > 0)
+  const text = parts.map(([what, value]) => `${count(value)} ${what}`).join(', ')
+  return rowsIn === 0 && text !== '' ? text : `${plural(rowsIn, 'row')}${text === '' ? ', none changed' : `: ${text}`}`
+}
+
 /** The changes that a history got, beside what went into the table. */
 function historyText({ changesOut = 0 }: CommitCounts): string {
   return changesOut === 0 ? '' : `; ${plural(changesOut, 'change')} to the history`
@@ -123,7 +141,10 @@ export function runText(run: RunState): string {
       `task ${taskName(task)}: ${task.status}${task.seconds === null ? '' : ` in ${duration(task.seconds)}`}`,
     )
     if (task.error !== null) parts.push(`  ${task.error}`)
-    if (task.partitions.length > 0) parts.push(indent(partitionsTable(task.partitions)))
+    const changed = task.partitions.filter(({ changes }) => changes !== undefined)
+    const others = task.partitions.filter(({ changes }) => changes === undefined)
+    if (changed.length > 0) parts.push(indent(changesTable(changed)))
+    if (others.length > 0) parts.push(indent(partitionsTable(others)))
     const checks = task.partitions.flatMap(({ partition, checks }) =>
       Object.entries(checks).map(([name, value]) => [partition, name, value]),
     )
@@ -175,6 +196,19 @@ function partitionsTable(partitions: PartitionState[]): string {
       counts?.duplicates ?? 0,
       counts?.quarantined ?? 0,
       outputFiles,
+    ]),
+  )
+}
+
+function changesTable(partitions: PartitionState[]): string {
+  const names = ['inserted', 'updated', 'deleted', 'unchanged', 'superseded', 'quarantined', 'conflicts'] as const
+  return table(
+    ['table', 'rows in', ...names, 'snapshot'],
+    partitions.map(({ partition, changes, snapshot }) => [
+      partition,
+      changes?.rowsIn ?? 0,
+      ...names.map((name) => changes?.[name] ?? 0),
+      snapshot ?? 'none',
     ]),
   )
 }

@@ -3,9 +3,8 @@
  * one call: a run takes hours, and meanwhile neither memory nor a server's connection is held.
  */
 import { assert, MillraceError } from '../errors.ts'
-import { type Database, databaseError } from './process-control/database.ts'
-import embedded from './process-control/embedded.ts'
-import server from './process-control/server.ts'
+import connectPostgres from '../postgres/connect.ts'
+import { type Database, databaseError } from '../postgres/database.ts'
 import prepareTables, { jobTable, runTable, type TextLimits } from './process-control/tables.ts'
 
 export type ProcessControlOptions = {
@@ -40,11 +39,12 @@ export type ProcessControl = {
   close(): Promise<void>
 }
 
+const purpose = 'process control'
 const deadMessage = 'interrupted: the run ended without saying how, as when it is killed or the machine stops'
 
 /** Process control in the database of a URL, or else in one embedded in a folder. Throws `usage` for what is no URL. */
 export default function processControl({ url, folder }: ProcessControlOptions): ProcessControl {
-  const connect = url === undefined ? embedded(folder) : server(url)
+  const connect = connectPostgres({ url, folder, purpose })
   let kept: Session | null = null
   const take = async (): Promise<Session> => {
     const session = kept
@@ -75,7 +75,7 @@ async function openSession(connect: () => Promise<Database>): Promise<Session> {
     return { database, limits: await transaction(database, () => prepareTables(database)) }
   } catch (error) {
     await database.close()
-    throw databaseError(database.where, error)
+    throw databaseError(`${purpose} in ${database.where}`, error)
   }
 }
 
@@ -84,7 +84,7 @@ async function act<T>(session: Session, work: (session: Session) => Promise<T>):
   try {
     return await transaction(database, () => work(session))
   } catch (error) {
-    throw databaseError(database.where, error)
+    throw databaseError(`${purpose} in ${database.where}`, error)
   } finally {
     await database.close()
   }

@@ -4,8 +4,10 @@ import { hasCode, MillraceError } from '../../errors.ts'
 import { currentLocation, latestCommits, recover, stagingPipelines } from '../../run/commits.ts'
 import { takeLock } from '../../run/lock.ts'
 import { readRun, readRuns } from '../../run/run-log.ts'
+import type { IcebergTable } from '../../run/tables/list-tables.ts'
 import { runsText, runText } from '../../show/run.ts'
-import { bytes, count, table } from '../../show/text.ts'
+import { type ShownTable, tablesText } from '../../show/tables.ts'
+import { count, table } from '../../show/text.ts'
 import type { CommitRecord, Store } from '../../types.ts'
 import { allPipelines, type Command, type CommandContext, openStore, resources, withSpill } from '../context.ts'
 
@@ -67,24 +69,24 @@ export const tablesCommand: Command = {
   run: async (context) => {
     const store = await openStore(context, true)
     const tables = readCatalog(await readCommits(store, context))
-    context.data(tables, () => tablesText(tables))
+    const { listIcebergTables } = await import('../../run/tables/list-tables.ts')
+    const iceberg = await listIcebergTables(store)
+    context.data([...tables, ...iceberg], () => tablesText([...tables.map(shownTable), ...iceberg.map(shownIceberg)]))
     return 0
   },
 }
 
-function tablesText(tables: readonly CatalogTable[]): string {
-  if (tables.length === 0) return 'no tables yet'
-  return table(
-    ['table', 'partitions', 'files', 'rows', 'size', 'columns'],
-    tables.map(({ name, partitions, rows, bytes: size, columns }) => [
-      tableText(name),
-      new Set(partitions.map(({ location }) => location)).size,
-      partitions.reduce((sum, { files }) => sum + files.length, 0),
-      rows,
-      bytes(size),
-      columns.length,
-    ]),
-  )
+function shownTable({ name, partitions, rows, bytes, columns }: CatalogTable): ShownTable {
+  return {
+    ...{ name: tableText(name), format: 'parquet', rows, bytes, columns: columns.length },
+    partitions: new Set(partitions.map(({ location }) => location)).size,
+    files: partitions.reduce((sum, { files }) => sum + files.length, 0),
+    ...{ snapshots: null, snapshot: null },
+  }
+}
+
+function shownIceberg({ name, columns, ...table }: IcebergTable): ShownTable {
+  return { ...table, name: tableText(name), columns: columns.length, partitions: null }
 }
 
 /** The latest commits, after finishing what interrupted runs had decided; a run that is going on does that itself. */
@@ -114,11 +116,11 @@ export const sqlCommand: Command = {
     if (sql === undefined)
       throw new MillraceError('usage', 'which query? Such as millrace sql "select count(*) from chargebacks"')
     const store = await openStore(context, true)
-    const { query } = await import('../../engines/duckdb/query.ts')
+    const { queryTables } = await import('../../run/tables/query-tables.ts')
     const { signal } = context.environment
     const ask = async (): Promise<QueryResult> => {
       const located = await locateFiles(store, await readCommits(store, context))
-      return await withSpill((spill) => query(sql, located, { ...resources(context), spill, signal }))
+      return await withSpill((spill) => queryTables(store, sql, located, { ...resources(context), spill, signal }))
     }
     // A run that publishes meanwhile takes the files of the old partition away: then the new one is asked.
     const result = await ask().catch((error: unknown) => {

@@ -7,7 +7,7 @@ import { loadSteps } from '../../run/load-steps.ts'
 import { type PlannedStep, planSteps } from '../../run/plan-steps.ts'
 import { recordedParams, resolveParams } from '../../run/run.ts'
 import { laterText, plannedText } from '../../show/plan.ts'
-import type { Json } from '../../types.ts'
+import type { Json, Planned, PlannedTable } from '../../types.ts'
 import {
   type Command,
   type CommandContext,
@@ -76,9 +76,17 @@ function plannedJson(planned: PlannedStep): unknown {
   return {
     task,
     ...(item === null ? {} : { item }),
-    plans: partitions.flatMap((partition) => (partition.kind === 'plan' ? [partition.plan] : [])),
-    unchanged: partitions.flatMap((partition) => (partition.kind === 'unchanged' ? [partition.partition] : [])),
+    plans: partitions.flatMap((planned) => (planned.kind === 'plan' || planned.kind === 'table' ? [planned.plan] : [])),
+    unchanged: partitions.flatMap((planned) =>
+      planned.kind === 'unchanged' || planned.kind === 'table-unchanged' ? [planned.partition] : [],
+    ),
+    ...laterOf(partitions),
   }
+}
+
+function laterOf(partitions: readonly (Planned | PlannedTable)[]): { later?: Record<string, string> } {
+  const later = partitions.filter((planned) => planned.kind === 'table-later')
+  return later.length === 0 ? {} : { later: Object.fromEntries(later.map(({ partition, why }) => [partition, why])) }
 }
 
 export const aslCommand: Command = {

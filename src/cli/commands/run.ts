@@ -1,5 +1,5 @@
 /** `millrace run` and `millrace retry`. */
-import { parameterNamed } from '../../define/params.ts'
+import { parameterNamed, upperSnakeCase } from '../../define/params.ts'
 import type { Pipeline } from '../../define/pipeline.ts'
 import { MillraceError } from '../../errors.ts'
 import type { RunState } from '../../events.ts'
@@ -8,7 +8,7 @@ import { readRun, readRuns } from '../../run/run-log.ts'
 import { createDisplay, type Display, quietDisplay } from '../../show/live.ts'
 import { plannedText } from '../../show/plan.ts'
 import { metricsLine } from '../../show/run.ts'
-import type { Plan, Store } from '../../types.ts'
+import type { Plan, Planned, PlannedTable, Store, TablePlan } from '../../types.ts'
 import {
   type Command,
   type CommandContext,
@@ -61,9 +61,24 @@ async function runToRetry(store: Store, named: string | undefined): Promise<RunS
   throw new MillraceError('not-found', `no run of ${store.root} failed; there is nothing to retry`)
 }
 
+/** A secret need not be on a command line, where others see it: `pgUrl` may be `MILLRACE_PG_URL`. */
+function secretsOf({ secrets }: Pipeline, variables: Record<string, string | undefined>): Record<string, string> {
+  const found = secrets.map((name): [string, string | undefined] => [
+    name,
+    variables[`MILLRACE_${upperSnakeCase(name)}`],
+  ])
+  return Object.fromEntries(found.filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== ''))
+}
+
 /** Parameters from the configuration and, before them, from the command line. */
-export function givenParams({ config, flags }: CommandContext, pipeline: Pipeline): Record<string, unknown> {
-  const given: Record<string, unknown> = { ...config.params?.[pipeline.name] }
+export function givenParams(
+  { config, environment, flags }: CommandContext,
+  pipeline: Pipeline,
+): Record<string, unknown> {
+  const given: Record<string, unknown> = {
+    ...secretsOf(pipeline, environment.variables),
+    ...config.params?.[pipeline.name],
+  }
   for (const [flag, value] of flags) {
     const name = parameterNamed(pipeline.schema, flag)
     if (name === undefined) continue
@@ -88,7 +103,7 @@ async function withOptions(
         columns: () => stderr.columns,
         write: (text) => stderr.write(text),
       })
-  const plans: Plan[] = []
+  const plans: (Plan | TablePlan)[] = []
   const options: RunOptions = {
     store: await openStore(context, true),
     pipeline,
@@ -117,12 +132,12 @@ function conclude(
   { environment, isJson, isQuiet }: CommandContext,
   root: string,
   state: RunState,
-  plans: Plan[],
+  plans: (Plan | TablePlan)[],
 ): number {
   const { stdout, stderr } = environment
   const isDone = state.status.startsWith('succeeded')
   if (isJson) stdout.write(`${JSON.stringify(state.dryRun ? { ...state, plans } : state)}\n`)
-  else if (!isQuiet) for (const plan of plans) stdout.write(`${plannedText(plan.task, [{ kind: 'plan', plan }])}\n`)
+  else if (!isQuiet) for (const plan of plans) stdout.write(`${plannedText(plan.task, [planned(plan)])}\n`)
   if (!isQuiet) stderr.write(`run ${state.run} ${state.status}\n`)
   if (state.status === 'succeeded with warnings') {
     stderr.write(`ALERT ${state.pipeline} ${state.run}: ${state.warnings.join(' | ')}\n`)
@@ -138,6 +153,10 @@ function conclude(
   if (!state.dryRun && !isLasting)
     stderr.write(`go on with: ${environment.command} retry ${state.run} --root ${shellText(root)}\n`)
   return state.status === 'cancelled' ? 130 : 1
+}
+
+function planned(plan: Plan | TablePlan): Planned | PlannedTable {
+  return 'reads' in plan ? { kind: 'table', partition: plan.partition, plan } : { kind: 'plan', plan }
 }
 
 /** Text as a shell takes it to the letter. */

@@ -1,5 +1,7 @@
 /** `millrace sample` and `millrace demo`. */
-import type { Pipeline } from '../../define/pipeline.ts'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import type { Pipeline, SampleCopy, SamplePostgres } from '../../define/pipeline.ts'
 import { MillraceError } from '../../errors.ts'
 import { createDisplay, quietDisplay } from '../../show/live.ts'
 import { count, duration, plural } from '../../show/text.ts'
@@ -14,7 +16,7 @@ import {
   withSpill,
 } from '../context.ts'
 import { tablesCommand } from './look.ts'
-import { runCommand } from './run.ts'
+import { givenParams, runCommand } from './run.ts'
 
 const sampleRows = 50_000
 const rowsMax = 1_000_000_000
@@ -22,12 +24,14 @@ const rowsMax = 1_000_000_000
 const sampleFlags = [
   { name: 'rows', value: 'N', text: `rows to make (default ${count(sampleRows)})` },
   { name: 'seed', value: 'N', text: 'another seed makes other data (default 1)' },
+  { name: 'drop', value: 'N', text: 'the Nth delivery, from 0, for pipelines that are fed again and again' },
 ]
 
 export const sampleCommand: Command = {
   name: 'sample',
   usage: 'sample <pipeline> [--rows N]',
   summary: 'writes realistic input for a pipeline below the root',
+  takesParams: true,
   flags: [...sampleFlags, ...engineFlags.filter(({ name }) => ['memory', 'threads'].includes(name))],
   run: async (context) => {
     const pipeline = await findPipeline(context.positionals[0], context.config, context.environment)
@@ -50,26 +54,59 @@ async function makeSample(
   if (pipeline.sample === null) throw new MillraceError('usage', `pipeline ${pipeline.name} has no sample`)
   const rows = wholeNumber(context, 'rows', sampleRows, rowsMax)
   const seed = wholeNumber(context, 'seed', 1, Number.MAX_SAFE_INTEGER)
+  const drop = wholeNumber(context, 'drop', 0, 100_000, 0)
   const { stderr } = context.environment
   const display = context.isQuiet
     ? quietDisplay
     : createDisplay({ isTerminal: stderr.isTTY === true, hasColor: false, write: (text) => stderr.write(text) })
   const { writeSample } = await import('../../engines/duckdb/sample-writer.ts')
   const { signal, now } = context.environment
-  const sample = pipeline.sample({ rows, now: now(), seed })
+  const sample = pipeline.sample({ rows, now: now(), seed, drop, params: givenParams(context, pipeline) })
   const onFile = (done: number, total: number): void =>
     display.progress(`sample ${pipeline.name}`, { phase: 'write', percent: (100 * done) / total })
-  const files = await withSpill((spill) =>
-    writeSample(sample, store.locate, { ...resources(context), spill, signal }, onFile),
-  ).finally(display.end)
+  const files = await withSpill(async (spill) => {
+    const copies = (sample.postgres?.copies ?? []).map((copy, index) => ({
+      ...copy,
+      folder: join(spill, `rows-${index}`),
+    }))
+    const written = await writeSample(
+      { ...sample, copies },
+      store.locate,
+      { ...resources(context), spill, signal },
+      onFile,
+    )
+    if (sample.postgres !== undefined) await loadSample(sample.postgres, copies, store)
+    return written
+  }).finally(display.end)
   return { pipeline: pipeline.name, rows, files }
 }
 
-function wholeNumber({ flags }: CommandContext, flag: string, fallback: number, most: number): number {
+async function loadSample(
+  { database, before, after = [] }: SamplePostgres,
+  copies: (SampleCopy & { folder: string })[],
+  store: Store,
+): Promise<void> {
+  const { default: loadRows } = await import('../../sinks/postgres/load-rows.ts')
+  const { newPostgresConnection } = await import('../../run/tables/postgres-connection.ts')
+  const rows = copies.map(({ folder, ...copy }) => ({ ...copy, files: csvFiles(folder) }))
+  await loadRows(newPostgresConnection(database, store), { before, copies: rows, after })
+}
+
+function csvFiles(folder: string): string[] {
+  return fs
+    .readdirSync(folder)
+    .sort()
+    .map((name) => join(folder, name))
+}
+
+function wholeNumber({ flags }: CommandContext, flag: string, fallback: number, most: number, least = 1): number {
   const text = flags.get(flag) ?? String(fallback)
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1 || value > most) {
-    throw new MillraceError('usage', `--${flag} ${text} is refused: expected a whole number from 1 to ${count(most)}`)
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new MillraceError(
+      'usage',
+      `--${flag} ${text} is refused: expected a whole number from ${least} to ${count(most)}`,
+    )
   }
   return value
 }
@@ -87,6 +124,7 @@ export const demoCommand: Command = {
     const startedMs = performance.now()
     for (const { name } of environment.systems) {
       const pipeline = await findPipeline(name, {}, environment)
+      if (pipeline.sample === null) continue
       const store = await openStore(own, false)
       const made = await makeSample(own, pipeline, store)
       stdout.write(
@@ -105,7 +143,7 @@ export const demoCommand: Command = {
 }
 
 function runFlags(flags: Map<string, string>): Map<string, string> {
-  return new Map([...flags].filter(([name]) => name !== 'rows' && name !== 'seed'))
+  return new Map([...flags].filter(([name]) => !['rows', 'seed', 'drop'].includes(name)))
 }
 
 function nextSteps(command: string, root: string): string {
@@ -118,5 +156,9 @@ function nextSteps(command: string, root: string): string {
     `${command} plan chargebacks --root ${root}         # what a run would do now`,
     `${command} run carsdm --root ${root} --deletes flag   # the Final zone made anew with is_deleted and deleted_at`,
     `${command} sql --root ${root} "select Op, count(*) n from final_cars__cdc.FIELD group by 1 order by 1"`,
+    `${command} sample farm-records --root ${root} --drop 1   # the next delivery, and what it changes:`,
+    `${command} run farm-records --root ${root}`,
+    `${command} sql --root ${root} "select state_fsa_code, count(*) n from farm_records_reporting.tract_producer_year group by 1 order by 1"`,
+    `${command} run farm-records-maintenance --root ${root}`,
   ].join('\n')
 }

@@ -1,6 +1,6 @@
 /** The tables of process control. */
 import { MillraceError } from '../../errors.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../../postgres/database.ts'
 
 const schema = 'dart_process_control'
 

@@ -1,10 +1,16 @@
-/** What process control needs of a database, and what a failure of it means. */
-import { MillraceError, messageOf, systemCode } from '../../errors.ts'
+/** What is done with a database of PostgreSQL, and what a failure of it means. */
+import { MillraceError, messageOf, systemCode } from '../errors.ts'
 
 export type Database = {
   /** Where it is, for messages; without the password. */
   where: string
+  /** Tells it from any other database that was or will be at its place, together with what the server says of itself. */
+  origin: string
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+  /** Writes what `COPY … TO STDOUT` of these words gives into a file, which is made or added to; gives its bytes. */
+  copyTo(sql: string, file: string): Promise<number>
+  /** Sends a file to `COPY … FROM STDIN`. */
+  copyFrom(sql: string, file: string): Promise<void>
   /** Ends the connection; what was committed is durable then. */
   close(): Promise<void>
 }
@@ -23,21 +29,24 @@ const advice: Record<string, string> = {
   '28000':
     'The server does not let this user in from here; where it asks for encryption, add ?sslmode=require to --pg-url',
   '3D000': 'Create the database, or correct its name in --pg-url',
-  '42501': 'Give this user the right to create, read and write the tables of the schema dart_process_control',
+  '42501': 'Give this user the right to create, read and write tables there',
   '53300': 'Wait until connections are free, or raise max_connections',
   '55P03': 'Another program holds the table; end it, then run again',
+  '57P01': 'The server was shut down, or ended this connection; when it runs again, run again',
+  ECONNRESET: 'The server went away meanwhile; nothing of it was committed. When it runs again, run again',
   '57P03': 'Wait until the server has started, then run again',
 }
 
-/** Says of a failure where it was and what to do: `storage`, or `disk-full`. */
-export function databaseError(where: string, error: unknown): MillraceError {
+/** Says of a failure where it was and what to do: `storage`, or `disk-full`. `place` is what is used and where. */
+export function databaseError(place: string, error: unknown): MillraceError {
   if (error instanceof MillraceError) return error
   const code = systemCode(error) ?? ''
-  const place = `process control in ${where}`
   if (code === '53100' || code === 'ENOSPC' || code === 'EDQUOT') {
     const message = `${place}  ${textOf(error)}. There is no room left on its disk; free some and run again`
     return new MillraceError('disk-full', message, { cause: error })
   }
+  // Class 22 of PostgreSQL's codes: a value that its column does not take; 23: a row that a constraint forbids.
+  if (/^2[23]\w{3}$/.test(code)) return new MillraceError('bad-value', `${place}  ${textOf(error)}`, { cause: error })
   const mend = advice[code] === undefined ? '' : `. ${advice[code]}`
   return new MillraceError('storage', `${place}  ${textOf(error)}${mend}`, { cause: error })
 }

@@ -1,21 +1,28 @@
 /** A PostgreSQL server, by URL. */
+import { createReadStream, createWriteStream } from 'node:fs'
 import { Socket } from 'node:net'
+import { pipeline } from 'node:stream/promises'
 import type { ClientConfig } from 'pg'
-import { MillraceError, messageOf } from '../../errors.ts'
+import { MillraceError, messageOf } from '../errors.ts'
 import { type Database, databaseError } from './database.ts'
 
 const connectTimeoutMs = 10_000
-const queryTimeoutMs = 60_000 // a network that is gone without a word
+const queryTimeoutMsDefault = 60_000 // a network that is gone without a word
 const goodbyeTimeoutMs = 2_000
+const keepAliveMs = 30_000 // how soon an idle connection is asked whether the other side is still there
+const pieceBytes = 2 ** 18 // of a file that is sent
 
 /**
  * Opens connections to a server; `pg` is loaded with the first. Throws `usage` where the URL is none of PostgreSQL. The URL
  * holds a password, so it is in no message.
  */
-export default function server(url: string): () => Promise<Database> {
+export default function server(url: string, options: ServerOptions = {}): () => Promise<Database> {
   checkUrl(url)
-  return () => connect(url)
+  return () => connect(url, options)
 }
+
+/** `purpose` is what messages say that the database is for. */
+export type ServerOptions = { purpose?: string; queryTimeoutMs?: number }
 
 function checkUrl(url: string): void {
   const expected = 'expected one such as postgresql://user:password@host:5432/database'
@@ -39,14 +46,18 @@ function isDecodable(text: string): boolean {
   }
 }
 
-async function connect(url: string): Promise<Database> {
+async function connect(
+  url: string,
+  { purpose, queryTimeoutMs = queryTimeoutMsDefault }: ServerOptions,
+): Promise<Database> {
   const { default: pg } = await import('pg')
   let where = 'PostgreSQL'
   const socket = new Socket()
   const config: ClientConfig = {
     connectionString: url,
     connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: queryTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMs,
     fallback_application_name: 'millrace',
     stream: () => socket,
   }
@@ -58,12 +69,27 @@ async function connect(url: string): Promise<Database> {
     await client.connect()
     return {
       where,
-      query: async (sql, values = []) => (await client.query(sql, values)).rows,
+      origin: 'server',
+      query: async (text, values = []) => {
+        // pg's types do not know that it may be given with each query, as COPY must not have it.
+        const query = { text, values, query_timeout: queryTimeoutMs }
+        return (await client.query(query)).rows
+      },
+      copyTo: async (sql, file) => {
+        const { to } = await import('pg-copy-streams')
+        const target = createWriteStream(file, { flags: 'a' })
+        await pipeline(client.query(to(sql)), target)
+        return target.bytesWritten
+      },
+      copyFrom: async (sql, file) => {
+        const { from } = await import('pg-copy-streams')
+        await pipeline(createReadStream(file, { highWaterMark: pieceBytes }), client.query(from(sql)))
+      },
       close: () => sayGoodbye(() => client.end(), socket),
     }
   } catch (error) {
     socket.destroy()
-    throw databaseError(where, explained(error))
+    throw databaseError(purpose === undefined ? where : `${purpose} in ${where}`, explained(error))
   }
 }
 

@@ -5,18 +5,18 @@
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { MillraceError, systemCode } from '../../errors.ts'
-import type { ProcessIdentity } from '../../events.ts'
-import { isAlive, thisProcess } from '../../process.ts'
+import { MillraceError, systemCode } from '../errors.ts'
+import type { ProcessIdentity } from '../events.ts'
+import { isAlive, thisProcess } from '../process.ts'
 
 type Holder = ProcessIdentity & { isReleased: boolean }
 
 const lookAgainMs = 50
-const waitMs = 60_000 // a first start takes 5 s, a busy machine makes it several times that
+const waitMsDefault = 60_000 // a first start takes 5 s, a busy machine makes it several times that
 const foreignMs = 60_000 // the lock of another machine, whose processes cannot be seen; it is held for seconds
 
 /** Takes the lock, waiting for its holder; gives what releases it. Throws `locked` naming the holder. */
-export default async function lockFolder(folder: string): Promise<() => void> {
+export default async function lockFolder(folder: string, waitMs = waitMsDefault): Promise<() => void> {
   for (const until = Date.now() + waitMs; ; ) {
     const latest = latestOf(folder)
     if (latest === null || isFree(latest)) {

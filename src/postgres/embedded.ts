@@ -5,9 +5,10 @@
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import type { PGlite, PGliteOptions } from '@electric-sql/pglite'
-import { assert, MillraceError, messageOf } from '../../errors.ts'
-import { storageError } from '../../stores/folder.ts'
+import { assert, MillraceError, messageOf } from '../errors.ts'
+import { storageError } from '../stores/folder.ts'
 import type { Database } from './database.ts'
 import lockFolder from './folder-lock.ts'
 import { packTemplate, unpackTemplate } from './template.ts'
@@ -22,12 +23,12 @@ const making: PGliteOptions = {
 }
 
 /** Opens the database in a folder, which is made when missing; PGlite is loaded with the first. Throws `locked`. */
-export default function embedded(folder: string): () => Promise<Database> {
-  assert(path.isAbsolute(folder), `the folder of process control is absolute, not ${folder}`)
+export default function embedded(folder: string, lockWaitMs?: number): () => Promise<Database> {
+  assert(path.isAbsolute(folder), `the folder of a database is absolute, not ${folder}`)
   return async () => {
     try {
       fs.mkdirSync(folder, { recursive: true })
-      const release = await lockFolder(folder)
+      const release = await lockFolder(folder, lockWaitMs)
       return await open(folder, release).catch((error) => {
         release()
         throw error
@@ -43,9 +44,15 @@ async function open(folder: string, release: () => void): Promise<Database> {
   if (!fs.existsSync(where)) await make(folder, where)
   const openedMs = Date.now()
   const lite = await start(where)
+  const { ino, birthtimeMs } = fs.statSync(where)
   return {
     where,
+    origin: `${ino}-${birthtimeMs}`, // every one is unpacked from one template, whose identity the server tells
     query: async (sql, values = []) => (await lite.query<Record<string, unknown>>(sql, values)).rows,
+    copyTo: (sql, file) => copyTo(lite, sql, file),
+    copyFrom: async (sql, file) => {
+      await lite.query(sql.replace(/\bSTDIN\b/, "'/dev/blob'"), [], { blob: await fs.openAsBlob(file) })
+    },
     close: async () => {
       try {
         await lite.close()
@@ -55,6 +62,13 @@ async function open(folder: string, release: () => void): Promise<Database> {
       }
     },
   }
+}
+
+/** PGlite has neither STDIN nor STDOUT, but a file that is a blob. */
+async function copyTo(lite: PGlite, sql: string, file: string): Promise<number> {
+  const { blob } = await lite.query(sql.replace(/\bSTDOUT\b/, "'/dev/blob'"))
+  if (blob !== undefined) fs.appendFileSync(file, new Uint8Array(await blob.arrayBuffer()))
+  return blob?.size ?? 0
 }
 
 /** Who holds the lock is alone: every draft is of a process that was killed. */
@@ -92,6 +106,8 @@ export async function makeTemplate(folder: string, file: string | URL): Promise<
 
 async function start(where: string, options: PGliteOptions = {}): Promise<PGlite> {
   const { PGlite } = await import('@electric-sql/pglite')
+  // V8 optimizes WebAssembly while it runs, which takes a second of processor time and pays for what runs longer than this.
+  setFlagsFromString('--wasm-tiering-budget=1000000000')
   try {
     return await PGlite.create({ ...options, dataDir: where })
   } catch (error) {

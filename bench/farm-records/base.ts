@@ -1,0 +1,101 @@
+/** A root and a PostgreSQL with a first load and a drop that waits, brought back to that before every run. */
+import { execFileSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import pg from 'pg'
+import { startPostgres } from '../../test/postgres.ts'
+import { filesBelow } from '../landing.ts'
+import { millraceCommand } from '../programs.ts'
+
+export type Base = {
+  /** Always the same path: Iceberg's metadata names its files in full. */
+  root: string
+  /** Seconds of the first run, from spawn to exit. */
+  firstSeconds: number
+  database: string
+  /** Before the increment. */
+  restore(): Promise<void>
+  /** Runs Millrace on the root. */
+  millrace(args: string[]): void
+  /** The command that `millrace` would run, with the database's URL in its environment. */
+  command(args: string[]): string[]
+  query(sql: string): Promise<Record<string, unknown>[] | null>
+  close(): Promise<void>
+}
+
+export type BaseOptions = {
+  folder: string
+  rows: number /** The drop is that of a sample of so many rows. */
+  dropRows: number
+  log: (line: string) => void
+}
+
+/** Makes the first load, which takes minutes at the contract's size. PostgreSQL is a real one where there is one, else the embedded one. */
+export async function makeBase({ folder, rows, dropRows, log }: BaseOptions): Promise<Base> {
+  const home = path.join(folder, `farm-records-${rows}`)
+  const [root, kept] = [path.join(home, 'root'), path.join(home, 'kept')]
+  fs.rmSync(home, { recursive: true, force: true })
+  fs.mkdirSync(root, { recursive: true })
+  const server = await startPostgres()
+  const url = (name: string): string => {
+    const found = new URL(server?.url ?? '')
+    found.pathname = `/${name}`
+    return found.href
+  }
+  const variables = server === null ? [] : ['env', `MILLRACE_PG_URL=${url('bench')}`]
+  const command = (args: string[]): string[] => [...variables, ...millraceCommand([...args, '--root', root])]
+  const millrace = (args: string[]): void => {
+    const [program, ...rest] = command(args)
+    execFileSync(program as string, rest, { stdio: ['ignore', 'ignore', 'inherit'] })
+  }
+  const administer = async (...statements: string[]): Promise<void> => {
+    if (server !== null) await ask(url('postgres'), statements)
+  }
+  const restore = async (): Promise<void> => {
+    await administer('drop database if exists bench', 'create database bench template kept', 'checkpoint')
+    copyRoot(kept, root)
+  }
+  await administer('create database bench')
+  log(`sample: ${rows} rows`)
+  millrace(['sample', 'farm-records', '--rows', `${rows}`, '--quiet'])
+  log('first run')
+  const startedMs = performance.now()
+  millrace(['run', 'farm-records', '--quiet'])
+  const firstSeconds = (performance.now() - startedMs) / 1000
+  log(`first run ${firstSeconds.toFixed(2)} s`)
+  millrace(['sample', 'farm-records', '--rows', `${dropRows}`, '--drop', '1', '--quiet'])
+  await administer('alter database bench rename to kept')
+  copyRoot(root, kept)
+  return {
+    ...{ root, firstSeconds, restore, millrace, command },
+    database: server === null ? 'the embedded PostgreSQL' : 'a PostgreSQL server on the same machine, fsync off',
+    query: async (sql) => (server === null ? null : ((await ask(url('bench'), [sql])) as Record<string, unknown>[])),
+    close: async () => {
+      await server?.stop()
+      fs.rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+async function ask(url: string, statements: string[]): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    let rows: unknown[] = []
+    for (const sql of statements) rows = (await client.query(sql)).rows
+    return rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** Parquet never changes in place, so that a link is enough; everything else is copied. */
+function copyRoot(from: string, to: string): void {
+  fs.rmSync(to, { recursive: true, force: true })
+  for (const file of filesBelow(from)) {
+    const target = path.join(to, path.relative(from, file))
+    fs.mkdirSync(path.dirname(target), { recursive: true })
+    if (file.endsWith('.parquet')) fs.linkSync(file, target)
+    else fs.copyFileSync(file, target)
+  }
+}

@@ -1,0 +1,183 @@
+/** Sends what changed in Iceberg tables to tables of PostgreSQL. */
+import * as path from 'node:path'
+import type { SyncChangesTask, SyncTable } from '../../define/sync-changes.ts'
+import { writeCsv } from '../../engines/duckdb/csv.ts'
+import { quoteName } from '../../engines/portable.ts'
+import { assert, MillraceError } from '../../errors.ts'
+import type { Table } from '../../iceberg/table.ts'
+import { type AppliedChanges, openSyncTarget, type SyncTarget } from '../../sinks/postgres.ts'
+import type { PlannedTable, TableChange } from '../../types.ts'
+import { headId, snapshotsAfter } from './merge-record.ts'
+import { postgresConnection } from './postgres-connection.ts'
+import { placeText, readCopyRecord, readSyncRecord, syncProperty } from './postgres-record.ts'
+import type { TableContext, TableUnit, TableWork } from './table-work.ts'
+import { noCounts } from './table-work.ts'
+import { existingTable, tableRead } from './target-table.ts'
+import { isCopy } from './waiting-changes.ts'
+import { openWorkspace, type Workspace } from './workspace.ts'
+
+/** One unit for each table. */
+export async function openSyncChanges(task: SyncChangesTask, context: TableContext): Promise<TableWork> {
+  return { units: task.tables.map((table) => syncUnit(task, table, context)), atOnce: 1, close: async () => {} }
+}
+
+function syncUnit(task: SyncChangesTask, sync: SyncTable, context: TableContext): TableUnit {
+  const partition = `${sync.to.schema}.${sync.to.table}`
+  const place = placeText(sync.to.database, sync.to)
+  let source: Table | null = null
+  return {
+    name: partition,
+    plan: async (): Promise<PlannedTable> => {
+      source = await existingTable(context.lease.warehouse, sync.from)
+      if (source === null) {
+        const why = `there is no table ${sync.from} yet; it is planned when a task before it has made it`
+        return { kind: 'table-later', partition, why }
+      }
+      const record = readSyncRecord(source)
+      const after = record?.target === place ? record.snapshot : null
+      const chain = snapshotsAfter(source, after)
+      // What copies brought is there, and compaction changes no rows: nothing need be opened to know that nothing is to be sent.
+      const waiting = chain?.filter((snapshot) => !isCopy(snapshot) && snapshot.summary.operation !== 'replace')
+      if (waiting?.length === 0) {
+        const why = `nothing of ${sync.from} waits to be sent`
+        return { kind: 'table-unchanged', partition, why, done: null }
+      }
+      const since = after === null ? 'the first snapshot' : `snapshot ${after}`
+      return {
+        kind: 'table',
+        partition,
+        plan: {
+          ...{ planVersion: 1, pipeline: context.pipeline, task: task.name, partition },
+          reads: [tableRead(source)],
+          steps: [
+            {
+              what: `find what ${waiting?.length ?? 'the'} snapshots of ${sync.from} after ${since} changed`,
+              sql: null,
+            },
+            {
+              what: `delete, update and insert by ${sync.key.join(', ')} in one transaction; conflicts: ${task.conflicts}`,
+              sql: null,
+            },
+          ],
+          unreadable: [],
+        },
+      }
+    },
+    change: async () => {
+      assert(source !== null, `${partition} is changed as it was planned`)
+      return await send(task, sync, source, place, context)
+    },
+  }
+}
+
+async function send(
+  task: SyncChangesTask,
+  sync: SyncTable,
+  source: Table,
+  place: string,
+  context: TableContext,
+): Promise<TableChange> {
+  const to = headId(source)
+  assert(to !== null, 'a table without a snapshot has nothing to send')
+  const target = await openSyncTarget(postgresConnection(sync.to.database, context.store), sync.to)
+  const workspace = await openWorkspace(context.lease)
+  try {
+    const uuid = source.metadata['table-uuid']
+    const from = await target.lastSynced(uuid)
+    const applied =
+      from === to ? null : await apply(task, sync, source, { target, from, to, uuid, place }, workspace, context)
+    await source.setProperties({ [syncProperty]: JSON.stringify({ target: place, snapshot: to }) })
+    if (applied === null) return { snapshot: to, counts: noCounts }
+    await report(task, target, applied, context)
+    const { inserted, updated, deleted, conflicts } = applied
+    const rowsIn = applied.rows
+    const kept = task.conflicts === 'keep' ? conflicts : 0
+    const unchanged = Math.max(0, rowsIn - inserted - updated - deleted - kept)
+    return { snapshot: to, counts: { ...noCounts, rowsIn, inserted, updated, deleted, unchanged, conflicts } }
+  } finally {
+    await workspace.close()
+    await target.close()
+  }
+}
+
+type Sending = { target: SyncTarget; from: string | null; to: string; uuid: string; place: string }
+
+async function apply(
+  task: SyncChangesTask,
+  sync: SyncTable,
+  source: Table,
+  { target, from, to, uuid, place }: Sending,
+  workspace: Workspace,
+  context: TableContext,
+): Promise<AppliedChanges & { rows: number }> {
+  const chain = snapshotsAfter(source, from)
+  if (chain === null)
+    throw new MillraceError(
+      'table-changed',
+      `${sync.from}  its history since snapshot ${from}, which ${target.table.schema}.${target.table.table} has, is gone. Remove the rows of this table from millrace.synced_changes and run with conflicts: overwrite to send everything`,
+    )
+  const columns = target.columns(source.schema.fields.map(({ name }) => name))
+  const names = columns.map(({ name }) => name)
+  for (const key of sync.key)
+    if (!names.includes(key))
+      throw new MillraceError(
+        'not-found',
+        `task ${task.name}  key ${key} is no column that can be synced (${names.join(', ')})`,
+      )
+  const changes = await source.changes({
+    ...(from === null ? {} : { from: BigInt(from) }),
+    to: BigInt(to),
+    key: sync.key,
+  })
+  const copies = chain.filter(isCopy).map((snapshot) => snapshot['snapshot-id'])
+  const sending = await workspace.keep('sending', sendingQuery(changes.sql, sync.key, names, copies))
+  const [row] = await workspace.session.rows(`SELECT count(*) AS n FROM ${sending}`)
+  const list = columns.map(({ name }) => quoteName(name)).join(', ')
+  const folder = path.join(context.lease.scratch, context.lease.unique())
+  const files = await writeCsv(workspace.session, `SELECT "$change", ${list} FROM ${sending}`, folder)
+  const copied = readCopyRecord(source)
+  const applied = await target.apply({
+    ...{ files, columns, key: sync.key, run: context.run, conflicts: task.conflicts, limitPercent: task.limitPercent },
+    changeSet: { table: uuid, from, to },
+    seen: copied?.source === place ? copied.position : null,
+  })
+  return { ...applied, rows: Number(row?.n) }
+}
+
+/**
+ * One change of each key: its last, unless a copy brought it, for then PostgreSQL has that row. The kind says what PostgreSQL has to
+ * do: a row that it had when Iceberg last saw it is `U`.
+ */
+function sendingQuery(
+  changes: string,
+  key: readonly string[],
+  names: readonly string[],
+  copies: readonly bigint[],
+): string {
+  const keys = key.map(quoteName).join(', ')
+  const isCopied = copies.length === 0 ? 'false' : `_commit_snapshot_id IN (${copies.join(', ')})`
+  const after = `_change_type IN ('INSERT', 'UPDATE_AFTER')`
+  // Of an update's two images, and of a row that went and came in one snapshot, the one that is there afterwards is the last.
+  const order = `_change_ordinal DESC, ${after} DESC`
+  return `SELECT CASE WHEN _change_type = 'DELETE' THEN 'D' WHEN "$was" THEN 'U' ELSE 'I' END AS "$change", ${names.map(quoteName).join(', ')}
+    FROM (SELECT *, ${isCopied} AS "$copied",
+        coalesce(
+          arg_max(${after}, 2 * _change_ordinal + CAST(${after} AS INT)) FILTER (${isCopied}) OVER k,
+          first(_change_type IN ('DELETE', 'UPDATE_BEFORE')) OVER (PARTITION BY ${keys} ORDER BY _change_ordinal, ${after})) AS "$was",
+        row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS "$last"
+      FROM ${changes} WINDOW k AS (PARTITION BY ${keys}))
+    WHERE "$last" = 1 AND NOT "$copied"`
+}
+
+async function report(
+  task: SyncChangesTask,
+  { table }: SyncTarget,
+  { conflicts, examples }: AppliedChanges,
+  context: TableContext,
+): Promise<void> {
+  if (conflicts === 0) return
+  const what = task.conflicts === 'keep' ? 'stay as they are' : 'were overwritten'
+  await context.warn(
+    `${table.schema}.${table.table}  ${conflicts} rows that somebody else changed in PostgreSQL since they were read ${what}, such as ${examples.join('; ')}`,
+  )
+}

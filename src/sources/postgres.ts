@@ -1,0 +1,119 @@
+/** Tables of PostgreSQL as a source: all as they stand at one moment, into files of CSV that DuckDB reads without loss. */
+import { MillraceError } from '../errors.ts'
+import { type Database, databaseError } from '../postgres/database.ts'
+import {
+  describeTable,
+  type PostgresColumn,
+  type PostgresTableInfo,
+  quoteIdentifier,
+  quoteTable,
+} from '../postgres/describe.ts'
+import { type ReadPosition, readPosition } from '../postgres/position.ts'
+
+/** A transaction that only reads; everything asked of it is as it was when it began. */
+export type PostgresReader = {
+  where: string
+  position: ReadPosition
+  describe(schema: string, table: string): Promise<PostgresTableInfo>
+  count(table: PostgresTableInfo, where?: string): Promise<number>
+  /** Writes the rows of a table for which `where` holds into files of CSV below a folder; gives their paths. */
+  copy(table: PostgresTableInfo, columns: readonly PostgresColumn[], options: CopyOptions): Promise<string[]>
+  query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+  close(): Promise<void>
+}
+export type CopyOptions = { where?: string; folder: string; name: string; onProgress?: (percent: number) => void }
+
+const pagesAtOnce = 8192 // 64 MB of a table: what the embedded database gives at once is in memory
+
+/** Begins a transaction that reads. Throws `storage` where that cannot be. */
+export async function openReader(connect: () => Promise<Database>): Promise<PostgresReader> {
+  const database = await connect()
+  const told = async <T>(act: () => Promise<T>): Promise<T> => {
+    try {
+      return await act()
+    } catch (error) {
+      throw databaseError(database.where, error)
+    }
+  }
+  const close = async (): Promise<void> => {
+    await database.query('ROLLBACK').catch(() => {}) // the connection may be what failed
+    await database.close()
+  }
+  try {
+    const position = await told(() => begin(database))
+    return {
+      where: database.where,
+      position,
+      describe: (schema, table) => told(() => describeTable(database, schema, table)),
+      count: (table, where) =>
+        told(async () => {
+          const [row] = await database.query(
+            `SELECT count(*)::text AS n FROM ${quoteTable(table)} t${whereText(where)}`,
+          )
+          return Number(row?.n)
+        }),
+      copy: (table, columns, options) => told(() => copyTable(database, table, columns, options)),
+      query: (sql, values) => told(() => database.query(sql, values)),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function begin(database: Database): Promise<ReadPosition> {
+  await database.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  await database.query("SET LOCAL TIME ZONE 'UTC'")
+  await database.query("SET LOCAL DateStyle TO 'ISO'")
+  return await readPosition(database)
+}
+
+function whereText(where: string | undefined): string {
+  return where === undefined ? '' : ` WHERE ${where}`
+}
+
+/** In pieces by pages where there are any: both a table's size and the memory of an embedded database are bounded then. */
+async function copyTable(
+  database: Database,
+  table: PostgresTableInfo,
+  columns: readonly PostgresColumn[],
+  { where, folder, name, onProgress }: CopyOptions,
+): Promise<string[]> {
+  const pieces = table.isOrdinary ? Math.max(1, Math.ceil(table.pages / pagesAtOnce)) : 1
+  const files: string[] = []
+  for (let piece = 0; piece < pieces; piece += 1) {
+    // The last has no end: what was added since the size was asked is not seen by this transaction, but costs nothing.
+    const from = piece === 0 ? [] : [`ctid >= '(${piece * pagesAtOnce},0)'`]
+    const to = piece === pieces - 1 ? [] : [`ctid < '(${(piece + 1) * pagesAtOnce},0)'`]
+    const conditions = [...from, ...to, ...(where === undefined ? [] : [where])]
+    const query = `SELECT ${columns.map(selected).join(', ')} FROM ${quoteTable(table)} t${whereText(conditions.length === 0 ? undefined : conditions.join(' AND '))}`
+    const file = `${folder}/${name}-${piece}.csv`
+    const bytes = await database.copyTo(`COPY (${query}) TO STDOUT WITH (FORMAT csv)`, file)
+    if (bytes > 0) files.push(file)
+    onProgress?.((100 * (piece + 1)) / pieces)
+  }
+  return files
+}
+
+/** The value in a form that both sides read alike; a text is trimmed of the blanks that fill a char(n). */
+function selected({ name, type }: PostgresColumn): string {
+  const column = quoteIdentifier(name)
+  if (type === 'binary') return `encode(${column}, 'hex')`
+  return type === 'string' ? `${column}::text` : column
+}
+
+/** The columns to copy: those named, or all. Throws `not-found` naming those that are not there. */
+export function chosenColumns(
+  table: PostgresTableInfo,
+  named: readonly string[] | undefined,
+  key: readonly string[],
+): PostgresColumn[] {
+  const missing = [...(named ?? []), ...key].filter((name) => !table.columns.some((column) => column.name === name))
+  if (missing.length > 0)
+    throw new MillraceError(
+      'not-found',
+      `${table.schema}.${table.table}  has no column ${[...new Set(missing)].join(', ')}; it has ${table.columns.map(({ name }) => name).join(', ')}`,
+    )
+  return named === undefined ? table.columns : table.columns.filter(({ name }) => named.includes(name))
+}

@@ -1,0 +1,44 @@
+/** A chain of joins is taken apart, and no other query is taken for one. */
+import { describe, expect, it } from 'vitest'
+import { joinChain, reachedRows } from '../../src/plan/join-chain.ts'
+
+const sql = `select s.x, (select max(y) from z.z) as m, 'from a.b' as t
+from n.s s join n.a as a on a.id = s.id -- where it is
+ and a.k = 'join x.y z on' inner join "n"."b" b on b.id = a.id
+left join n.c c on c.s = s.id and c.b = b.id left outer join n.d d on d.c = c.id
+where s.x > (select 1) and d.y = 2`
+
+describe('joinChain', () => {
+  it('finds the tables, and what each needs of those before it', () => {
+    expect(joinChain(sql)?.map(({ table, alias, isLeft, needs }) => [table, alias, isLeft, needs])).toEqual([
+      ['n.s', 's', false, []],
+      ['n.a', 'a', false, ['n.s']],
+      ['n.b', 'b', false, ['n.a']],
+      ['n.c', 'c', true, ['n.s', 'n.b']],
+      ['n.d', 'd', true, ['n.c']],
+    ])
+  })
+
+  it.each([
+    'select 1 from n.a a join n.b b using (id)',
+    'select 1 from n.a a, n.b b where a.id = b.id',
+    'select 1 from n.a a join n.b b on a.id = b.id group by 1',
+    'select 1 from n.a a join n.a b on a.id = b.id',
+    'select 1 from n.a a join (select 1 as id) b on a.id = b.id',
+    'select 1 from n.a a full join n.b b on a.id = b.id',
+    'select distinct a.x from n.a a join n.b b on a.id = b.id',
+    'with x as (select 1) select 1 from n.a a join n.b b on a.id = b.id',
+    'select 1 from n.a a join n.b b on true',
+    'select 1 from n.a a union all select 1 from n.b b',
+    'select 1 from n.a a join n.b b on a.id = (b.id',
+  ])('does not take %s for one', (other) => expect(joinChain(other)).toBeNull())
+
+  it('gives the rows of the first table that another reaches, by the tables between alone', () => {
+    const chain = joinChain(sql) ?? []
+    expect(reachedRows(chain, 'n.b', ['id']).replaceAll(/\s+/g, ' ').trim()).toBe(
+      `SELECT DISTINCT s."id" FROM "n"."s" s join "n"."a" a on a.id = s.id -- where it is and a.k = 'join x.y z on' join "n"."b" b on b.id = a.id`,
+    )
+    expect(reachedRows(chain, 'n.d', ['id'])).toMatch(/left join "n"\."c" c on .*\sjoin "n"\."d" d on/s)
+    expect(reachedRows(chain, 'n.s', ['id'])).toBe('SELECT DISTINCT s."id" FROM "n"."s" s')
+  })
+})
