@@ -4,12 +4,13 @@ import { type Commit, type CommitOptions, commitFiles, retried } from './commit.
 import { connected, type WarehouseContext } from './context.ts'
 import { groupBy } from './group-by.ts'
 import { currentSchema, defaultSpec, headOf } from './metadata.ts'
+import { targetBytes } from './parquet-copy.ts'
 import { spentDeletes } from './row-changes.ts'
 import { concerning, scanFiles, scanSql } from './scan.ts'
 import { liveFiles } from './snapshots.ts'
 import type { LiveFile, LoadedTable, Snapshot, TableMetadata } from './types.ts'
 import { partitionKey } from './values.ts'
-import { targetBytes, writeDataFiles } from './write-files.ts'
+import { writeDataFiles } from './write-files.ts'
 
 /** What is compacted. */
 export type CompactOptions = Pick<CommitOptions, 'branch' | 'summary' | 'retries'> & {

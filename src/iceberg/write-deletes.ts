@@ -9,10 +9,10 @@ import { writtenFile } from './file-statistics.ts'
 import { groupBy } from './group-by.ts'
 import { localPath } from './local-files.ts'
 import { specById } from './metadata.ts'
+import { codecOptions } from './parquet-copy.ts'
 import { rowPlace, type ScanFile } from './scan.ts'
 import type { DataFile, TableMetadata } from './types.ts'
 import { partitionKey } from './values.ts'
-import { codecOptions } from './write-files.ts'
 
 const pathField = 2147483546 // reserved by the specification
 const positionField = 2147483545

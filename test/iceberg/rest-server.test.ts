@@ -174,7 +174,7 @@ describe('the REST catalog', () => {
 
   it('makes the folders of a staged table, which is none before its first commit', async () => {
     const { body } = await ask('POST', tables, { name: 'later', schema, 'stage-create': true })
-    const location = (body.metadata as { location: string }).location
+    const location = (body.metadata as unknown as { location: string }).location
     expect(fs.readdirSync(location).sort()).toEqual(['data', 'metadata'])
     expect(await ask('HEAD', `${tables}/later`)).toMatchObject({ status: 404 })
     expect((await ask('GET', tables)).body.identifiers).not.toContainEqual({ namespace: ['farm'], name: 'later' })
