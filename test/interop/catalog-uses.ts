@@ -74,7 +74,6 @@ const uses: Use[] = [
       for (const [table, count] of Object.entries({
         snapshots: '2',
         history: '2',
-        files: '2',
         manifests: '2',
         partitions: '1',
         refs: '1',

@@ -14,6 +14,8 @@ type Step = {
   /** How its changes are compared: by Spark's changelog, by the rows before and after (Spark's changelog refuses delete
    * files), or there are none to be. */
   changes: 'changelog' | 'difference' | 'none'
+  /** Rows of one id come or go together, of which Spark makes no updates. */
+  isWithoutKey?: true
 }
 
 const columns = [
@@ -55,6 +57,7 @@ const steps: Step[] = [
     name: 'DELETE, copy-on-write',
     sql: [`DELETE FROM {t} WHERE id BETWEEN 10 AND 14 OR id < 5`],
     changes: 'changelog',
+    isWithoutKey: true,
   },
   {
     name: 'UPDATE, copy-on-write',
@@ -160,7 +163,8 @@ export function sparkWriteSuite(world: () => World, tools: Tools, findings: Find
           if (step.changes === 'none') return
           note('changes', 'differs')
           if (step.changes === 'changelog') {
-            for (const key of [[], ['id']]) await changelogEqual(world(), subject, catalog, before as bigint, key)
+            for (const key of step.isWithoutKey ? [[]] : [[], ['id']])
+              await changelogEqual(world(), subject, catalog, before as bigint, key)
           } else await differenceEqual(world(), subject, catalog, before as bigint)
           note('changes', 'equal')
         })

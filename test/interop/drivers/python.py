@@ -52,6 +52,12 @@ def counts(metadata, filters):
     return [len(table.scan(row_filter=each).to_arrow()) for each in filters]
 
 
+def planned(metadata, filters):
+    """How many files each filter leaves to be read."""
+    table = StaticTable.from_metadata(metadata)
+    return [len(list(table.scan(row_filter=each).plan_files())) for each in filters]
+
+
 def arrow_of(table, sql):
     """The rows of a query in the types of a table, which PyIceberg wants to the letter."""
     wanted = schema_to_pyarrow(table.schema(), include_field_ids=False)
@@ -147,7 +153,7 @@ def race(uri, table, statements):
 
 serve(
     {
-        "duck": duck, "static": static, "rest": rest, "counts": counts, "create": create, "program": program, "append": append, "overwrite": overwrite,
+        "duck": duck, "static": static, "rest": rest, "counts": counts, "planned": planned, "create": create, "program": program, "append": append, "overwrite": overwrite,
         "delete": delete, "upsert": upsert, "evolve": evolve, "race": race,
     }
 )

@@ -26,6 +26,9 @@ def start(jar):
         "spark.sql.shuffle.partitions": "2",
         "spark.default.parallelism": "2",
         "spark.sql.adaptive.enabled": "false",
+        # Small queries: compiling code for each, and compiling Java well, took half of the whole time.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
     }
     builder = SparkSession.builder.master("local[2]").appName("interop")
     for name, value in settings.items():
