@@ -101,3 +101,20 @@ export function reachedRows(chain: JoinChain, table: string, columns: readonly s
   const list = columns.map((column) => `${first.alias}."${column.replaceAll('"', '""')}"`).join(', ')
   return `SELECT DISTINCT ${list} FROM ${[first.sql, ...joins].join('\n')}`
 }
+
+/** The tables that are joined from the left and that no other join needs: they add columns to rows, and take none away. */
+export function onlyAdding(chain: JoinChain): string[] {
+  const needed = new Set(chain.filter(({ isLeft }) => !isLeft).flatMap(({ needs }) => needs))
+  return chain.filter(({ table, isLeft }) => isLeft && !needed.has(table)).map(({ table }) => table)
+}
+
+/**
+ * Whether a condition of the query as a whole looks at a table that is joined from the left: then a row of it may take a row of the result
+ * away, which no changed row leads to.
+ */
+export function filtersLeft(sql: string, chain: JoinChain): boolean {
+  const where = /\bwhere\b/i.exec(withoutParts(sql) ?? '')
+  if (where === null) return false
+  const condition = sql.slice(where.index)
+  return chain.some(({ alias, isLeft }) => isLeft && mentions(condition, alias))
+}

@@ -1,6 +1,6 @@
 /** A chain of joins is taken apart, and no other query is taken for one. */
 import { describe, expect, it } from 'vitest'
-import { joinChain, reachedRows } from '../../src/plan/join-chain.ts'
+import { filtersLeft, joinChain, onlyAdding, reachedRows } from '../../src/plan/join-chain.ts'
 
 const sql = `select s.x, (select max(y) from z.z) as m, 'from a.b' as t
 from n.s s join n.a as a on a.id = s.id -- where it is
@@ -32,6 +32,15 @@ describe('joinChain', () => {
     'select 1 from n.a a union all select 1 from n.b b',
     'select 1 from n.a a join n.b b on a.id = (b.id',
   ])('does not take %s for one', (other) => expect(joinChain(other)).toBeNull())
+
+  it('tells which tables only add columns', () => {
+    expect(onlyAdding(joinChain(sql) ?? [])).toEqual(['n.c', 'n.d'])
+    const inner = `${sql.replace('left outer join n.d', 'join n.d')}`
+    expect(onlyAdding(joinChain(inner) ?? [])).toEqual([])
+    expect(filtersLeft(sql, joinChain(sql) ?? [])).toBe(true) // d.y = 2
+    const without = sql.replace('and d.y = 2', '')
+    expect(filtersLeft(without, joinChain(without) ?? [])).toBe(false)
+  })
 
   it('gives the rows of the first table that another reaches, by the tables between alone', () => {
     const chain = joinChain(sql) ?? []

@@ -2,7 +2,7 @@
 import type { MergeIntoTask } from '../../define/merge-into.ts'
 import { quoteName } from '../../engines/portable.ts'
 import type { Table } from '../../iceberg/table.ts'
-import { joinChain, reachedRows } from '../../plan/join-chain.ts'
+import { filtersLeft, joinChain, onlyAdding, reachedRows } from '../../plan/join-chain.ts'
 import { joinedInner, keysOf, restrictedInput } from '../../plan/merge-into.ts'
 import { type ChangedInput, inputQuery, keepChanges, type MergeInput } from './merge-inputs.ts'
 import type { Stretch } from './merge-record.ts'
@@ -80,6 +80,7 @@ async function keysByReach(
   const first = inputs.find(({ name }) => name === chain?.[0]?.table)
   if (chain === null || first === undefined) return null
   if (chain.some(({ table }) => !inputs.some(({ name }) => name === table))) return null
+  if (filtersLeft(task.using.sql, chain)) return { why: 'its condition looks at a table that is joined from the left' }
   const { schema } = first.table
   const ids = schema['identifier-field-ids'] ?? []
   const columns = schema.fields.filter(({ id }) => ids.includes(id)).map(({ name }) => name)
@@ -97,6 +98,9 @@ async function keysByReach(
   const all = parts.get(first.name)?.all ?? (await inputQuery(task, first))
   const rows = await workspace.keep('reached_rows', restrictedInput(all, columns, `memory.main.${reached}`))
   await workspace.define(first.name, `SELECT * FROM memory.main.${rows}`)
+  // No key comes of them, so that they need not be read to find keys.
+  for (const input of inputs.filter(({ name }) => onlyAdding(chain).includes(name)))
+    await workspace.define(input.name, `SELECT * FROM (${await inputQuery(task, input)}) WHERE false`)
   return [`SELECT * FROM memory.main.${await workspace.keep('reached_keys', keysOf(task, task.using.sql))}`]
 }
 

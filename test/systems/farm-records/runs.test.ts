@@ -11,7 +11,7 @@ import { firstReferences, randomDrop, randomReferences, randomStatements } from 
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 }) // several runs each, on a busy machine too
 
 const seed = testSeed()
-const runCount = 5
+const runCount = 4
 const lakes: Lake[] = []
 let server: Postgres | null = null
 beforeAll(async () => {
@@ -45,7 +45,7 @@ async function sequence(lake: Lake, random: Random, runs: number): Promise<void>
 }
 
 describe(`random runs, seed ${seed}`, () => {
-  it.each([0, 1, 2])('give the answer, sequence %i', async (number) => {
+  it.each([0, 1])('give the answer, sequence %i', async (number) => {
     await sequence(await makeLake(), seededRandom(seed + number), runCount)
   })
 
