@@ -187,7 +187,7 @@ async function setAside(
 
 /**
  * The rows that are compared. Those older than the newest so far by more than the overlap come only where the table has no row of
- * their key, or an older one: they are looked up by key and time, and the table's other columns are not read for them.
+ * their key, or none that is newer: they are looked up by key and time, and the table's other columns are not read for the rest.
  */
 async function sourceOf(
   task: IngestTask,
@@ -214,7 +214,7 @@ async function sourceOf(
      UNION ALL
      SELECT s.* FROM (SELECT * FROM ${rows} WHERE ${accepted} AND ${isOld}) s
        LEFT JOIN ${scan} t ON ${keys.map((key) => `s.${key} = t.${key}`).join(' AND ')}
-     WHERE t.${keys[0]} IS NULL OR t.${time} IS NULL OR t.${time} < s.${time}`,
+     WHERE t.${keys[0]} IS NULL OR t.${time} IS NULL OR t.${time} <= s.${time}`,
   )
   return { source }
 }

@@ -70,6 +70,16 @@ describe('ingest', () => {
       ['1', 3],
       ['2', 2],
     ])
+    // However late it comes: the answer does not depend on how the files fell on runs.
+    await drop('d', row('3', 1, '2025-06-01'))
+    await runTasks(root, [task()])
+    await drop('e', row('2', 3, '2025-01-01'))
+    await runTasks(root, [task()])
+    expect(await standing()).toEqual([
+      ['1', 3],
+      ['2', 3],
+      ['3', 1],
+    ])
   })
 
   it('makes no snapshot without a new file, nor for a file that came under another name', async () => {
