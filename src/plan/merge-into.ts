@@ -81,12 +81,18 @@ export function clausesOf(
     const { name, type } = inTarget(column, 'compare')
     return `CAST(${fromSource(column, 'compare')} AS ${type}) IS DISTINCT FROM t.${quoted(name)}`
   })
-  const set = task.update.map((column) => [inTarget(column, 'update').name, fromSource(column, 'update')])
+  const assigned = ({ name, type }: SqlColumn, option: string): [name: string, sql: string] => {
+    const from = source.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type ?? type
+    const value = fromSource(name, option)
+    // As SQL assigns a time to a date: its day. Anything else that would be lost is an error.
+    return [name, type === 'DATE' && from.startsWith('TIMESTAMP') ? `CAST(${value} AS DATE)` : value]
+  }
+  const set = task.update.map((column) => assigned(inTarget(column, 'update'), 'update'))
   const given = Object.entries(task.insert).map(([column, sql]) => [inTarget(column, 'insert').name, sql])
   const named = target
     .filter(({ name }) => !given.some(([column]) => column === name))
     .filter(({ name }) => source.some((column) => column.name.toLowerCase() === name.toLowerCase()))
-    .map(({ name }) => [name, fromSource(name, 'insert')])
+    .map((column) => assigned(column, 'insert'))
   return {
     changed: differs.join(' OR '),
     set: Object.fromEntries(set),

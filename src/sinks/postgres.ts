@@ -156,7 +156,7 @@ async function checkLimit(
   if (touched * 100 <= limitPercent * rows) return
   throw new MillraceError(
     'limit',
-    `${table.schema}.${table.table}  ${touched} of its ${rows} rows would be updated or deleted, more than ${limitPercent} %. Nothing was changed. If that is right, allow more for this run`,
+    `${table.schema}.${table.table}  ${touched} of its ${rows} rows would be updated or deleted, more than ${limitPercent} %. Nothing was changed. If that is right, run once with a greater limit (limitPercent of the task)`,
   )
 }
 
@@ -210,10 +210,15 @@ async function write(
   const target = quoteTable(table)
   const names = columns.map(({ name }) => quoteIdentifier(name))
   const keys = key.map(quoteIdentifier)
-  const [removed] = await database.query(
-    `WITH gone AS (DELETE FROM ${target} t USING ${sent} c WHERE c.millrace_change = 'D' AND ${keys.map((name) => `t.${name} = c.${name}`).join(' AND ')} RETURNING 1)
+  // Where nothing is to go, nobody needs the right to delete.
+  const [goes] = await database.query(`SELECT 1 FROM ${sent} WHERE millrace_change = 'D' LIMIT 1`)
+  const [removed] =
+    goes === undefined
+      ? [{ n: 0 }]
+      : await database.query(
+          `WITH gone AS (DELETE FROM ${target} t USING ${sent} c WHERE c.millrace_change = 'D' AND ${keys.map((name) => `t.${name} = c.${name}`).join(' AND ')} RETURNING 1)
      SELECT count(*)::text AS n FROM gone`,
-  )
+        )
   const others = names.filter((name) => !keys.includes(name))
   const set = others.map((name) => `${name} = excluded.${name}`).join(', ')
   const differ = `(${others.map((name) => `t.${name}`).join(', ')}) IS DISTINCT FROM (${others.map((name) => `excluded.${name}`).join(', ')})`

@@ -134,7 +134,13 @@ async function copy(
     const onProgress = (percent: number): void => context.onProgress({ phase: `read ${name}`, percent })
     const options = { folder: scratch, name: unique(), onProgress }
     const files = await reader.copy(info, columns, where === null ? options : { ...options, where })
-    const rows = await workspace.keep('rows', csvQuery(files, columns))
+    const isWhole = key.map((column) => `${quoteName(column)} IS NOT NULL`).join(' AND ')
+    const keyless = await leaveOutKeyless(await workspace.keep('read', csvQuery(files, columns)), isWhole, workspace)
+    if (keyless.count > 0)
+      await context.warn(
+        `${keyless.count} rows of ${info.schema}.${info.table} have no ${key.join(', ')} and were left out`,
+      )
+    const rows = keyless.rows
     const gone = await goneKeys(target, key, choice, rows, reader, workspace, context)
     const using =
       gone === null
@@ -165,7 +171,7 @@ async function copy(
       expectedProperties: { [copyProperty]: before },
     })
     const { inserted, updated, deleted, snapshot } = merged
-    const rowsIn = merged.sourceRows
+    const rowsIn = merged.sourceRows + keyless.count
     return {
       snapshot: snapshot === null ? null : String(snapshot['snapshot-id']),
       counts: {
@@ -173,14 +179,26 @@ async function copy(
         inserted,
         updated,
         deleted,
-        unchanged: rowsIn - inserted - updated - deleted,
+        unchanged: merged.sourceRows - inserted - updated - deleted,
         superseded: 0,
-        quarantined: 0,
+        quarantined: keyless.count,
       },
     }
   } finally {
     await workspace.close()
   }
+}
+
+/** The rows that have a key, and how many have none: a table of PostgreSQL without a primary key may hold such. */
+async function leaveOutKeyless(
+  read: string,
+  isWhole: string,
+  workspace: Workspace,
+): Promise<{ rows: string; count: number }> {
+  const [row] = await workspace.session.rows(`SELECT count(*) AS n FROM ${read} WHERE NOT (${isWhole})`)
+  const count = Number(row?.n)
+  if (count === 0) return { rows: read, count }
+  return { rows: await workspace.keep('rows', `SELECT * FROM ${read} WHERE ${isWhole}`), count }
 }
 
 /**

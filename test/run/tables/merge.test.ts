@@ -160,6 +160,24 @@ describe('mergeInto', () => {
     expect(countsOf(await runTasks(root, [wide]), 'out.person')).toMatchObject({ quarantined: 2, updated: 0 })
   })
 
+  it('takes the day of a time for a column of dates, while the whole time decides which row counts', async () => {
+    await withTables(root, async (warehouse) => {
+      await warehouse.create('out.day', { columns: columns({ person: 'int', day: 'date' }), key: ['person'] })
+    })
+    await parts(`(1, 1, '19', 10), (2, 1, '19', 20)`)
+    await owners('(1, 10)')
+    const days = `SELECT o.person, TIMESTAMP '2025-03-01' + to_hours(CAST(p."at" AS INT)) AS day
+      FROM "in".part p JOIN "in".owner o ON o.owner = p.owner`
+    const change = { into: 'out.day', using: { sql: days, tables: ['in.part', 'in.owner'] }, on: ['person'] }
+    const byDay = task({ ...change, orderBy: ['day DESC'], compare: ['day'], update: ['day'], insert: {} })
+    const day = (): Promise<unknown[][]> => rowsOf(root, 'SELECT person, CAST(day AS VARCHAR) FROM out.day')
+    expect(countsOf(await runTasks(root, [byDay]), 'out.day')).toMatchObject({ inserted: 1, superseded: 1 })
+    expect(await day()).toEqual([[10, '2025-03-01']])
+    await parts(`(2, 1, '19', 30)`)
+    expect(countsOf(await runTasks(root, [byDay]), 'out.day')).toMatchObject({ updated: 1 })
+    expect(await day()).toEqual([[10, '2025-03-02']])
+  })
+
   it('says which table or column is not there', async () => {
     await expect(runTasks(root, [task({ into: 'out.persons' })])).rejects.toThrow('there is no table out.persons yet')
     await expect(runTasks(root, [task({ compare: ['att'] })])).rejects.toThrow(

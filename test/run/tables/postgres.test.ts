@@ -117,6 +117,25 @@ describe.each(homes)('%s', (_, url) => {
     },
   )
 
+  onServer('leaves out rows of a table without a primary key that have no key, and says so', async () => {
+    await db.query('CREATE TABLE farm.partner (partner text, customer bigint)')
+    await db.query("INSERT INTO farm.partner VALUES ('a', 1), (NULL, 2), ('b', NULL)")
+    const partners = copyTables('copy', {
+      from: postgresTables(db.database, 'farm', { partner: { key: ['partner'] } }),
+      to: icebergTables('farm', {}),
+      later: 'changed',
+    })
+    const state = await runTasks(root, [partners])
+    expect(countsOf(state, 'farm.partner')).toMatchObject({ rowsIn: 3, inserted: 2, quarantined: 1 })
+    expect(state.warnings.join()).toContain('1 rows of farm.partner have no partner and were left out')
+    await db.query("INSERT INTO farm.partner VALUES ('c', 3)", "DELETE FROM farm.partner WHERE partner = 'a'")
+    await runTasks(root, [partners])
+    expect(await rowsOf(root, 'SELECT partner FROM farm.partner ORDER BY 1')).toEqual([['b'], ['c']])
+    expect(await snapshotsOf(root, 'farm.partner')).toBe(2)
+    await runTasks(root, [partners])
+    expect(await snapshotsOf(root, 'farm.partner')).toBe(2)
+  })
+
   it('gets exactly what changed, once, and copies nothing of it back', async () => {
     await runTasks(root, [copy()])
     await runTasks(root, [sync()])
