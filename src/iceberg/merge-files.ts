@@ -1,9 +1,12 @@
 /** Which files of a table a merge has to look into: those whose bounds or partition leave room for a key of the source. */
 import type { Session } from '../engines/duckdb/session.ts'
 import { quoteName } from '../engines/portable.ts'
-import { literal, statisticValue } from './column-types.ts'
+import { duckdbType, literal, statisticValue } from './column-types.ts'
+import { describe } from './conversion.ts'
 import { mayMatch, type Predicate } from './predicates.ts'
-import { narrowed, type Scan, type ScanFile } from './scan.ts'
+import { narrowed, type Scan, type ScanFile, type ScanOptions } from './scan.ts'
+import { findField } from './schema.ts'
+import { sourceColumn } from './source.ts'
 import { parseTransform, transformSql } from './transforms.ts'
 import type { DataFile, Field, PartitionSpec, PartitionValue, TableMetadata } from './types.ts'
 import { decodeValue, partitionKey } from './values.ts'
@@ -48,6 +51,23 @@ export async function narrowedToKeys(
   const rows = kept.files.reduce((sum, file) => sum + file.record_count, 0)
   if (kept.files.length < 2 || source.rows > pointsShareMax * rows) return kept
   for (const key of keys) kept = await narrowedToPoints(session, kept, source.from, key)
+  return kept
+}
+
+/** Narrows a scan to the files that may have one of the values of each relation; values of another type than the column's say nothing. */
+export async function narrowedAmong(
+  session: Session,
+  scan: Scan,
+  among: NonNullable<ScanOptions['among']>,
+): Promise<Scan> {
+  let kept = scan
+  for (const { column, values } of among) {
+    if (kept.files.length < 2) break
+    const field = findField(scan.schema, column)
+    const type = sourceColumn(await describe(session, values), column)?.type
+    if (type !== duckdbType(field.type)) continue
+    kept = await narrowedToPoints(session, kept, values, { field, matchesNull: false })
+  }
   return kept
 }
 

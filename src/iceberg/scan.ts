@@ -19,6 +19,8 @@ export type ScanOptions = SnapshotChoice & {
   columns?: readonly string[]
   /** A condition in SQL over the table's columns; files are left out by its parts of the form `column operator literal`. */
   where?: string
+  /** Files are left out that can have none of the values of a column that relations in SQL have under its name; no rows are. */
+  among?: readonly { column: string; values: string }[]
   /** Two more columns: `_file`, the path of the row's data file, and `_pos`, the row's position in it from 0. */
   lineage?: boolean
 }

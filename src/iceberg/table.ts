@@ -12,6 +12,7 @@ import { expireSnapshots } from './expire.ts'
 import { tableText } from './folder-catalog.ts'
 import { type MergeResult, mergeInto } from './merge.ts'
 import type { MergeOptions } from './merge-clauses.ts'
+import { narrowedAmong } from './merge-files.ts'
 import { currentSchema } from './metadata.ts'
 import { removeOrphans } from './orphans.ts'
 import { type Overwritten, overwriteRows } from './overwrite.ts'
@@ -97,7 +98,10 @@ export function openTable(context: WarehouseContext, loaded: LoadedTable): Table
     })
   const pointed = (choice: SnapshotChoice): { snapshot: bigint } => ({ snapshot: requiredSnapshot(current, choice) })
   const scan = (options: ScanOptions = {}): Promise<string> =>
-    connected(context, async (session) => queryOf(await planScan(session, current.metadata, options), options))
+    connected(context, async (session) => {
+      const planned = await planScan(session, current.metadata, options)
+      return queryOf(await narrowedAmong(session, planned, options.among ?? []), options)
+    })
   return {
     name: tableText(identifier),
     get metadata() {

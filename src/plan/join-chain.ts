@@ -1,8 +1,8 @@
 /** A query that joins tables one after the other, taken apart: `from ns.t a join ns.u b on … left join … where …`. */
 import { commentEnd, quotedEnd } from '../engines/portable.ts'
 
-/** A table of the chain; `sql` is its join as written, `needs` the tables before it that its condition names. */
-export type ChainedTable = { table: string; alias: string; isLeft: boolean; sql: string; needs: string[] }
+/** A table of the chain; `condition` is that of its join as written, `needs` the tables before it that it names. */
+export type ChainedTable = { table: string; alias: string; isLeft: boolean; condition: string; needs: string[] }
 
 /** The first table is what the others are joined to; it needs nothing. */
 export type JoinChain = ChainedTable[]
@@ -26,9 +26,7 @@ export function joinChain(sql: string): JoinChain | null {
   const before = shown.slice(start, start + (marks[0]?.index ?? shown.length - start))
   if (before.trim() !== '' || /\bjoin\b/i.test(shown.slice(start).replaceAll(joined, ''))) return null
   const first = plain(from[1] as string)
-  const chain: JoinChain = [
-    { table: first, alias: from[2] as string, isLeft: false, sql: `${quoted(first)} ${from[2]}`, needs: [] },
-  ]
+  const chain: JoinChain = [{ table: first, alias: from[2] as string, isLeft: false, condition: '', needs: [] }]
   for (const [index, mark] of marks.entries()) {
     if (mark[2] === undefined) break
     const end = marks[index + 1]?.index ?? shown.length - start
@@ -37,13 +35,7 @@ export function joinChain(sql: string): JoinChain | null {
     const needs = chain.filter((one) => mentions(condition, one.alias)).map((one) => one.table)
     if (/,\s*$/.test(condition) || needs.length === 0) return null
     const isLeft = mark[1] !== undefined
-    chain.push({
-      table: plain(mark[2]),
-      alias,
-      isLeft,
-      sql: `${quoted(plain(mark[2]))} ${alias} on ${condition}`,
-      needs,
-    })
+    chain.push({ table: plain(mark[2]), alias, isLeft, condition, needs })
   }
   const tables = chain.map(({ table }) => table.toLowerCase())
   return new Set(tables).size === tables.length ? chain : null
@@ -73,33 +65,62 @@ function plain(text: string): string {
   return text.replaceAll(/["\s]/g, '')
 }
 
-function quoted(table: string): string {
-  return table.replaceAll(/[^.]+/g, '"$&"')
-}
-
 function mentions(condition: string, alias: string): boolean {
   return new RegExp(String.raw`(?<![\w."])"?${alias}"?\s*\.`, 'i').test(condition)
 }
 
+/** Two tables of a chain that rows of a result are of: `on` holds for them, whatever the other tables have; so do `equal` columns. */
+export type Link = { table: ChainedTable; other: ChainedTable; on: string; equal: EqualColumns[] }
+export type EqualColumns = { column: string; otherColumn: string }
+
 /**
- * The rows of the first table that rows of another may be joined to: the chain with no more than the tables that its condition needs,
- * and those that theirs do. What is left out could only leave fewer rows.
+ * For each table of a chain and each before it the parts of its condition that look at these two alone, an equality among them. Of a
+ * table joined from the left only equal columns count: any other part may hold for rows that have none of it.
  */
-export function reachedRows(chain: JoinChain, table: string, columns: readonly string[]): string {
-  const byName = new Map(chain.map((one) => [one.table, one]))
-  const needed = new Set<string>()
-  const need = (one: string): void => {
-    if (needed.has(one)) return
-    needed.add(one)
-    for (const other of byName.get(one)?.needs ?? []) need(other)
+export function linksOf(chain: JoinChain): Link[] {
+  return chain.flatMap((table) => {
+    const parts = conjuncts(table.condition)
+    return chain.slice(0, chain.indexOf(table)).flatMap((other) => {
+      const own = parts.filter((part) => {
+        const mentioned = chain.filter(({ alias }) => mentions(part, alias))
+        const isOfBoth = mentioned.length === 2 && mentioned.includes(table) && mentioned.includes(other)
+        return isOfBoth && (!other.isLeft || equalColumns(part, table.alias, other.alias).length > 0)
+      })
+      const equal = own.flatMap((part) => equalColumns(part, table.alias, other.alias))
+      return own.some((part) => /[^<>!]=/.test(part)) ? [{ table, other, on: own.join(' AND '), equal }] : []
+    })
+  })
+}
+
+/** The columns of a table that its links look at. */
+export function linkColumns(links: readonly Link[], { table, alias }: ChainedTable): string[] {
+  const own = links.filter((link) => link.table.table === table || link.other.table === table)
+  const named = new RegExp(String.raw`(?<![\w."])"?${alias}"?\s*\.\s*"?(\w+)"?`, 'gi')
+  const names = own.flatMap(({ on }) => [...on.matchAll(named)].map((match) => (match[1] as string).toLowerCase()))
+  return [...new Set(names)]
+}
+
+/** The columns of a part that is an equality of two and nothing else. */
+function equalColumns(part: string, alias: string, otherAlias: string): EqualColumns[] {
+  const column = String.raw`"?(\w+)"?\s*\.\s*"?(\w+)"?`
+  const [, left = '', first = '', right = '', second = ''] =
+    new RegExp(`^${column}\\s*=\\s*${column}$`).exec(part) ?? []
+  const is = (one: string, name: string): boolean => one.toLowerCase() === name.toLowerCase()
+  if (is(left, alias) && is(right, otherAlias)) return [{ column: first, otherColumn: second }]
+  return is(left, otherAlias) && is(right, alias) ? [{ column: second, otherColumn: first }] : []
+}
+
+/** The parts of a condition that AND joins; none where they cannot be told, or one asks another query. */
+function conjuncts(condition: string): string[] {
+  const shown = withoutParts(condition)
+  if (shown === null || /\bselect\b|--|\/\*/i.test(condition) || /\b(?:between|case|or)\b/i.test(shown)) return []
+  const parts: string[] = []
+  let start = 0
+  for (const mark of shown.matchAll(/\band\b/gi)) {
+    parts.push(condition.slice(start, mark.index))
+    start = mark.index + mark[0].length
   }
-  need(table)
-  const [first, ...rest] = chain as [ChainedTable, ...ChainedTable[]]
-  const joins = rest
-    .filter((one) => needed.has(one.table))
-    .map((one) => `${one.isLeft && one.table !== table ? 'left join' : 'join'} ${one.sql}`)
-  const list = columns.map((column) => `${first.alias}."${column.replaceAll('"', '""')}"`).join(', ')
-  return `SELECT DISTINCT ${list} FROM ${[first.sql, ...joins].join('\n')}`
+  return [...parts, condition.slice(start)].map((part) => part.trim())
 }
 
 /** The tables that are joined from the left and that no other join needs: they add columns to rows, and take none away. */

@@ -126,7 +126,7 @@ async function apply(database: Database, table: PostgresTableInfo, changes: Chan
   await database.query(`LOCK TABLE ${quoteTable(table)} IN SHARE ROW EXCLUSIVE MODE`)
   const conflicts = await settleConflicts(database, table, changes, await ownTransactions(database, target))
   const counts = await write(database, table, changes)
-  await checkLimit(database, table, changes, counts.updated + counts.deleted)
+  await checkLimit(database, table, changes, counts)
   const rows = counts.inserted + counts.updated + counts.deleted
   await recordSynced(database, target, changes.changeSet, { run: changes.run, rows })
   return { ...counts, ...conflicts }
@@ -143,16 +143,22 @@ function checkKey(table: PostgresTableInfo, key: readonly string[]): void {
   )
 }
 
-/** What counts is what the table has: new rows take nothing away. */
+/** What counts is what the table had: new rows take nothing away. */
 async function checkLimit(
   database: Database,
   table: PostgresTableInfo,
   { limitPercent }: ChangesToApply,
-  touched: number,
+  { inserted, updated, deleted }: { inserted: number; updated: number; deleted: number },
 ): Promise<void> {
+  const touched = updated + deleted
   if (touched === 0 || limitPercent >= 100) return
-  const [row] = await database.query(`SELECT count(*)::text AS n FROM ${quoteTable(table)}`)
-  const rows = Number(row?.n)
+  const come = inserted - deleted // since the table was as it was
+  // More rows than these need not be counted.
+  const enough = limitPercent === 0 ? null : Math.ceil((touched * 100) / limitPercent) + come
+  const [row] = await database.query(`SELECT count(*)::text AS n FROM (SELECT FROM ${quoteTable(table)} LIMIT $1) t`, [
+    enough,
+  ])
+  const rows = Number(row?.n) - come
   if (touched * 100 <= limitPercent * rows) return
   throw new MillraceError(
     'limit',

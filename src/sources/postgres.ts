@@ -15,7 +15,12 @@ export type PostgresReader = {
   where: string
   position: ReadPosition
   describe(schema: string, table: string): Promise<PostgresTableInfo>
-  count(table: PostgresTableInfo, where?: string): Promise<number>
+  /** The rows of a table that have a key, and the rows for which `where` holds, in one reading. */
+  count(
+    table: PostgresTableInfo,
+    key: readonly string[],
+    where: string | null,
+  ): Promise<{ rows: number; chosen: number }>
   /** Writes the rows of a table for which `where` holds into files of CSV below a folder; gives their paths. */
   copy(table: PostgresTableInfo, columns: readonly PostgresColumn[], options: CopyOptions): Promise<string[]>
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>
@@ -45,12 +50,14 @@ export async function openReader(connect: () => Promise<Database>): Promise<Post
       where: database.where,
       position,
       describe: (schema, table) => told(() => describeTable(database, schema, table)),
-      count: (table, where) =>
+      count: (table, key, where) =>
         told(async () => {
+          const mayLack = table.columns.filter(({ name, isRequired }) => key.includes(name) && !isRequired)
+          const keyed = mayLack.map(({ name }) => `t.${quoteIdentifier(name)} IS NOT NULL`).join(' AND ')
           const [row] = await database.query(
-            `SELECT count(*)::text AS n FROM ${quoteTable(table)} t${whereText(where)}`,
+            `SELECT (count(*)${filter(keyed)})::text AS rows, (count(*)${filter(where ?? '')})::text AS chosen FROM ${quoteTable(table)} t`,
           )
-          return Number(row?.n)
+          return { rows: Number(row?.rows), chosen: Number(row?.chosen) }
         }),
       copy: (table, columns, options) => told(() => copyTable(database, table, columns, options)),
       query: (sql, values) => told(() => database.query(sql, values)),
@@ -60,6 +67,10 @@ export async function openReader(connect: () => Promise<Database>): Promise<Post
     await close()
     throw error
   }
+}
+
+function filter(where: string): string {
+  return where === '' ? '' : ` FILTER (WHERE ${where})`
 }
 
 async function begin(database: Database): Promise<ReadPosition> {

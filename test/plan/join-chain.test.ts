@@ -1,6 +1,6 @@
 /** A chain of joins is taken apart, and no other query is taken for one. */
 import { describe, expect, it } from 'vitest'
-import { filtersLeft, joinChain, onlyAdding, reachedRows } from '../../src/plan/join-chain.ts'
+import { filtersLeft, joinChain, linksOf, onlyAdding } from '../../src/plan/join-chain.ts'
 
 const sql = `select s.x, (select max(y) from z.z) as m, 'from a.b' as t
 from n.s s join n.a as a on a.id = s.id -- where it is
@@ -42,12 +42,17 @@ describe('joinChain', () => {
     expect(filtersLeft(without, joinChain(without) ?? [])).toBe(false)
   })
 
-  it('gives the rows of the first table that another reaches, by the tables between alone', () => {
-    const chain = joinChain(sql) ?? []
-    expect(reachedRows(chain, 'n.b', ['id']).replaceAll(/\s+/g, ' ').trim()).toBe(
-      `SELECT DISTINCT s."id" FROM "n"."s" s join "n"."a" a on a.id = s.id -- where it is and a.k = 'join x.y z on' join "n"."b" b on b.id = a.id`,
-    )
-    expect(reachedRows(chain, 'n.d', ['id'])).toMatch(/left join "n"\."c" c on .*\sjoin "n"\."d" d on/s)
-    expect(reachedRows(chain, 'n.s', ['id'])).toBe('SELECT DISTINCT s."id" FROM "n"."s" s')
+  it('tells what of a condition looks at two tables alone', () => {
+    const text = `select 1 from n.a a join n.b b on b.id = a.id and (b.x = 1 or a.x = 2) and b.k < 3 join n.c c on C.b = b."id" and c.a > a.id and c.z = b.z + a.z
+      left join n.d d on d.c = c.id or d.c = c.k
+      left join n.e e on e.c = c.id + 1 left join n.f f on f.e = e.id and f.k = coalesce(e.k, 0)`
+    const links = linksOf(joinChain(text) ?? [])
+    expect(links.map(({ table, other, on, equal }) => [table.table, other.table, on, equal])).toEqual([
+      ['n.b', 'n.a', 'b.id = a.id AND (b.x = 1 or a.x = 2)', [{ column: 'id', otherColumn: 'id' }]],
+      ['n.c', 'n.b', 'C.b = b."id"', [{ column: 'b', otherColumn: 'id' }]],
+      ['n.e', 'n.c', 'e.c = c.id + 1', []],
+      ['n.f', 'n.e', 'f.e = e.id', [{ column: 'e', otherColumn: 'id' }]],
+    ])
+    expect(linksOf(joinChain('select 1 from n.a a join n.b b on b.id = (select a.id)') ?? [])).toEqual([])
   })
 })

@@ -82,9 +82,9 @@ async function choose(
   const isSame = record?.source === place && record.columns === columnsText(columns)
   const own = isSame ? await ownTransactions(reader, `${info.schema}.${info.table}`) : []
   const where = isSame && task.later === 'changed' ? writtenSince(info, record.position, reader.position, own) : null
-  const rows = await reader.count(info)
+  const { rows, chosen } = await reader.count(info, source.key, where)
   const before = standing?.metadata.properties[copyProperty]
-  return { info, columns, where, rows, changed: where === null ? rows : await reader.count(info, where), before }
+  return { info, columns, where, rows, changed: chosen, before }
 }
 
 function columnsText(columns: readonly PostgresColumn[]): string {

@@ -1,7 +1,7 @@
 /** The inputs of a merge at the snapshots that were chosen, and what changed in them since the merge before. */
 import type { MergeIntoTask } from '../../define/merge-into.ts'
 import { hasCode } from '../../errors.ts'
-import type { Table } from '../../iceberg/table.ts'
+import type { ScanOptions, Table } from '../../iceberg/table.ts'
 import { foreignStretches, headId, type MergeRecord, type Stretch } from './merge-record.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -18,11 +18,15 @@ export function chooseInputs(names: readonly string[], tables: readonly Table[])
   })
 }
 
-/** The rows of an input that the merge may read. */
-export async function inputQuery({ prune }: MergeIntoTask, { name, table, snapshot }: MergeInput): Promise<string> {
+/** The rows of an input that the merge may read; files without certain values may be left out. */
+export async function inputQuery(
+  { prune }: MergeIntoTask,
+  { name, table, snapshot }: MergeInput,
+  among: NonNullable<ScanOptions['among']> = [],
+): Promise<string> {
   const where = prune[name]
   const at = snapshot === null ? {} : { snapshot: BigInt(snapshot) }
-  const scan = await table.scanSql({ ...at, ...(where === undefined ? {} : { where }) })
+  const scan = await table.scanSql({ ...at, among, ...(where === undefined ? {} : { where }) })
   return `SELECT * FROM ${scan}${where === undefined ? '' : ` WHERE ${where}`}`
 }
 

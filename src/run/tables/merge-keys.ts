@@ -2,18 +2,19 @@
 import type { MergeIntoTask } from '../../define/merge-into.ts'
 import { quoteName } from '../../engines/portable.ts'
 import type { Table } from '../../iceberg/table.ts'
-import { filtersLeft, joinChain, onlyAdding, reachedRows } from '../../plan/join-chain.ts'
+import { filtersLeft, joinChain, linksOf, onlyAdding } from '../../plan/join-chain.ts'
 import { joinedInner, keysOf, restrictedInput } from '../../plan/merge-into.ts'
 import { type ChangedInput, inputQuery, keepChanges, type MergeInput } from './merge-inputs.ts'
 import type { Stretch } from './merge-record.ts'
+import { type ChainRows, type CutTable, cutTable, narrowChain, reachFirst } from './narrow-chain.ts'
 import { tableRead } from './target-table.ts'
 import type { Workspace } from './workspace.ts'
 
 const helpers = ['_change_type', '_change_ordinal', '_commit_snapshot_id']
 const before = `_change_type IN ('DELETE', 'UPDATE_BEFORE')`
 
-/** For SQL: an input's changed rows, as they were and are, and all rows it has or had. */
-type Parts = { rows: string; all: string }
+/** For SQL: an input's changed rows, as they were and are, all rows it has or had, and those that it had. */
+type Parts = { rows: string; all: string; before: string }
 
 /**
  * Makes a table of the keys, or says why all must be computed. A row of the result that changed came of a changed row of an input,
@@ -58,9 +59,11 @@ async function changedParts(
     if (many !== null) return { why: many }
     const columns = `* EXCLUDE (${helpers.join(', ')})`
     const where = task.prune[input.name] === undefined ? 'true' : `(${task.prune[input.name]})`
+    const had = `SELECT ${columns} FROM memory.main.${kept} WHERE ${before} AND ${where}`
     of.set(input.name, {
       rows: `SELECT ${columns} FROM memory.main.${kept} WHERE ${where}`,
-      all: `${await inputQuery(task, input)} UNION ALL BY NAME SELECT ${columns} FROM memory.main.${kept} WHERE ${before} AND ${where}`,
+      all: `${await inputQuery(task, input)} UNION ALL BY NAME ${had}`,
+      before: had,
     })
   }
   return { of }
@@ -85,22 +88,29 @@ async function keysByReach(
   const ids = schema['identifier-field-ids'] ?? []
   const columns = schema.fields.filter(({ id }) => ids.includes(id)).map(({ name }) => name)
   if (columns.length === 0 || parts.size === 0) return parts.size === 0 ? [] : null
-  const selects: string[] = []
-  for (const [name, part] of parts) {
-    await workspace.define(name, part.rows)
-    const kept = await workspace.keep(`reached_${selects.length}`, reachedRows(chain, name, columns))
-    selects.push(`SELECT * FROM memory.main.${kept}`)
-    await workspace.define(name, part.all)
-  }
-  const reached = await workspace.keep('reached', `SELECT DISTINCT * FROM (${selects.join(' UNION ALL ')})`)
+  const links = linksOf(chain)
+  const chainRows = rowsOfInputs(task, inputs, parts)
+  const changed = new Map([...parts].map(([name, { rows }]) => [name, rows]))
+  const reaching = await reachFirst(chain, links, changed, columns, chainRows, workspace)
+  if (reaching === null) return null
+  const list = columns.map(quoteName).join(', ')
+  const reached = await workspace.keep('reached', `SELECT DISTINCT ${list} FROM (${reaching})`)
   const many = await tooManyReached(first.name, first.table, reached, workspace)
   if (many !== null) return { why: many }
-  const all = parts.get(first.name)?.all ?? (await inputQuery(task, first))
-  const rows = await workspace.keep('reached_rows', restrictedInput(all, columns, `memory.main.${reached}`))
+  const values = `memory.main.${reached}`
+  const all = await chainRows.read(
+    first.name,
+    columns.map((column) => ({ column, values })),
+  )
+  const rows = await workspace.keep('reached_rows', restrictedInput(all, columns, values))
   await workspace.define(first.name, `SELECT * FROM memory.main.${rows}`)
   // No key comes of them, so that they need not be read to find keys.
-  for (const input of inputs.filter(({ name }) => onlyAdding(chain).includes(name)))
+  const adding = onlyAdding(chain)
+  for (const input of inputs.filter(({ name }) => adding.includes(name)))
     await workspace.define(input.name, `SELECT * FROM (${await inputQuery(task, input)}) WHERE false`)
+  const others = links.filter(({ table, other }) => !adding.includes(table.table) && !adding.includes(other.table))
+  const cut = await cutTable(`memory.main.${rows}`, chainRows.count(first.name), workspace)
+  await narrowChain(others, new Map([[first.name, cut]]), chainRows, workspace)
   return [`SELECT * FROM memory.main.${await workspace.keep('reached_keys', keysOf(task, task.using.sql))}`]
 }
 
@@ -146,6 +156,24 @@ async function tooManyReached(
   return share.percent > reachedPercentMax ? `${share.text} rows of ${name} are concerned` : null
 }
 
+/** The inputs as a chain's tables, with the rows that they had. */
+function rowsOfInputs(
+  task: MergeIntoTask,
+  inputs: readonly MergeInput[],
+  parts: ReadonlyMap<string, Parts>,
+): ChainRows {
+  const byName = new Map(inputs.map((input) => [input.name, input]))
+  const of = (name: string): MergeInput => byName.get(name) as MergeInput
+  return {
+    count: (name) => tableRead(of(name).table).rows,
+    read: async (name, among) => {
+      const now = await inputQuery(task, of(name), among)
+      const part = parts.get(name)
+      return part === undefined ? now : `${now} UNION ALL BY NAME ${part.before}`
+    },
+  }
+}
+
 async function shareOf(table: Table, from: string, { session }: Workspace): Promise<{ percent: number; text: string }> {
   const [row] = await session.rows(`SELECT count(*) AS n FROM ${from}`)
   const [some, rows] = [Number(row?.n), tableRead(table).rows]
@@ -159,15 +187,26 @@ export async function defineInputs(
   keys: string | null,
   workspace: Workspace,
 ): Promise<void> {
+  const cut = new Map<string, CutTable>()
+  const rows = rowsOfInputs(task, inputs, new Map())
   for (const [index, input] of inputs.entries()) {
-    const query = await inputQuery(task, input)
     const columns = task.incremental?.restrict[input.name]
     if (keys === null || columns === undefined) {
-      await workspace.define(input.name, query)
+      await workspace.define(input.name, await inputQuery(task, input))
       continue
     }
+    const values = `memory.main.${keys}`
+    const query = await inputQuery(
+      task,
+      input,
+      columns.map((column) => ({ column, values })),
+    )
     // Kept, so that the planner of the join knows how few they are.
     const kept = await workspace.keep(`input_${index}`, restrictedInput(query, columns, `memory.main.${keys}`))
     await workspace.define(input.name, `SELECT * FROM memory.main.${kept}`)
+    cut.set(input.name, await cutTable(`memory.main.${kept}`, rows.count(input.name), workspace))
   }
+  const chain = joinChain(task.using.sql)
+  if (chain === null || !chain.every(({ table }) => inputs.some(({ name }) => name === table))) return
+  await narrowChain(linksOf(chain), cut, rows, workspace)
 }

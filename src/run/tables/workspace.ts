@@ -9,6 +9,8 @@ export type Workspace = {
   define(table: string, sql: string): Promise<void>
   /** Makes a table of the rows of a query; gives its name, which every connection of the warehouse knows. */
   keep(name: string, sql: string): Promise<string>
+  /** Makes such a table under a name that this workspace has not used. */
+  keepMore(sql: string): Promise<string>
   drop(name: string): Promise<void>
   close(): Promise<void>
 }
@@ -24,8 +26,15 @@ export async function openWorkspace({ warehouse, unique }: WarehouseLease): Prom
     await session.run(`DROP TABLE IF EXISTS memory.main.${name}`)
     kept.delete(name)
   }
+  const keep = async (name: string, sql: string): Promise<string> => {
+    const table = `${own}_${name}`
+    kept.add(table)
+    await session.run(`CREATE OR REPLACE TABLE memory.main.${table} AS ${sql}`)
+    return table
+  }
+  let more = 0
   return {
-    session,
+    ...{ session, keep },
     define: async (table, sql) => {
       const [namespace, name] = table.split('.') as [string, string]
       await session.run(
@@ -33,11 +42,9 @@ export async function openWorkspace({ warehouse, unique }: WarehouseLease): Prom
          CREATE OR REPLACE VIEW ${database}.${quoteName(namespace)}.${quoteName(name)} AS ${sql}`,
       )
     },
-    keep: async (name, sql) => {
-      const table = `${own}_${name}`
-      kept.add(table)
-      await session.run(`CREATE OR REPLACE TABLE memory.main.${table} AS ${sql}`)
-      return table
+    keepMore: (sql) => {
+      more += 1
+      return keep(`more_${more}`, sql)
     },
     drop,
     close: async () => {
