@@ -74,6 +74,8 @@ describe.concurrent('looking', () => {
     expect(JSON.parse((await millrace(['list', '--json'])).stdout)).toEqual([
       { name: 'chargebacks', description: expect.stringContaining('partition') },
       { name: 'carsdm', description: expect.stringContaining('Final zone') },
+      { name: 'farm-records', description: expect.stringContaining('back to PostgreSQL') },
+      { name: 'farm-records-maintenance', description: expect.stringContaining('weekly') },
     ])
     expect((await millrace(['list'])).stdout).toMatch(/^chargebacks {2}/m)
   })
