@@ -2,11 +2,13 @@
 import type { DropTable, IngestTask } from '../../define/ingest.ts'
 import { createInput, duckdbType } from '../../engines/duckdb/relations.ts'
 import { expandPortable, quoteName, quoteText } from '../../engines/portable.ts'
-import { assert, MillraceError } from '../../errors.ts'
+import { assert, hasCode, MillraceError } from '../../errors.ts'
 import type { Table } from '../../iceberg/table.ts'
 import { hiveType } from '../../iceberg/type-text.ts'
 import { type IngestPlan, placeColumns, planIngest } from '../../plan/ingest.ts'
 import type { PlannedTable, TableChange, UnreadableFile } from '../../types.ts'
+import { markDamaged } from '../damaged.ts'
+import { findDamaged } from './damaged-drops.ts'
 import { bookmarkProperty, bookmarkText, type DropBookmark, definitionText, parseBookmark } from './drop-bookmark.ts'
 import { quarantineFiles, quarantineRows } from './quarantine.ts'
 import { type DropSurvey, surveyDrops } from './survey-drops.ts'
@@ -36,8 +38,9 @@ type Planned = { ingest: IngestPlan; survey: DropSurvey; bookmark: DropBookmark;
 function ingestUnit(task: IngestTask, table: string, context: TableContext): TableUnit {
   const name = `${task.to.namespace}.${table}`
   let current: Planned | undefined
-  return {
+  const unit: TableUnit & { damaged: Map<string, string> } = {
     name,
+    damaged: new Map(),
     plan: async () => {
       const standing = await existingTable(context.lease.warehouse, name)
       const before = standing?.metadata.properties[bookmarkProperty]
@@ -46,7 +49,7 @@ function ingestUnit(task: IngestTask, table: string, context: TableContext): Tab
       if (standing !== null && !survey.isTouched) return await unchanged(standing, name, bookmark, task, context)
       const columns = standing?.schema.fields.map((field) => ({ name: field.name, type: hiveType(field.type) })) ?? null
       const ingest = planIngest(context.pipeline, task, name, {
-        ...{ table, files: survey.files, tableColumns: columns },
+        ...{ table, files: survey.files.map((file) => markDamaged(file, unit.damaged)), tableColumns: columns },
         standing: standing === null ? null : tableRead(standing),
       })
       refuse(task, ingest.plan.unreadable)
@@ -55,9 +58,20 @@ function ingestUnit(task: IngestTask, table: string, context: TableContext): Tab
     },
     change: async () => {
       assert(current !== undefined, `${name} is changed as it was planned`)
-      return await changeTable(task, table, name, current, context)
+      try {
+        return await changeTable(task, table, name, current, context)
+      } catch (error) {
+        if (!hasCode(error, 'engine', 'input-unreadable')) throw error
+        // A footer may be sound where pages are not: what cannot be read is found file by file, and planned without.
+        const found = await findDamaged(current.ingest, context)
+        if (found.size === 0) throw error
+        for (const [path, reason] of found) unit.damaged.set(path, reason)
+        await unit.plan()
+        return await changeTable(task, table, name, current, context)
+      }
     },
   }
+  return unit
 }
 
 async function unchanged(

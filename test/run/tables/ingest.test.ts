@@ -123,6 +123,20 @@ describe('ingest', () => {
     expect((await runTasks(root, [task()])).warnings).toEqual([])
   })
 
+  it('sets a file aside whose footer is sound but whose pages are damaged, and reads the others', async () => {
+    await drop('a', row('1', 1, '2025-01-01'))
+    await drop('b', Array.from({ length: 50 }, (_, index) => row(`x${index}`, index, '2025-01-02')).join(', '))
+    const file = path.join(root, 'raw/part/b.parquet')
+    const bytes = fs.readFileSync(file)
+    for (let at = 4; at < 200; at += 1) bytes.writeUInt8(bytes.readUInt8(at) ^ 0x5a, at)
+    fs.writeFileSync(file, bytes)
+    await expect(runTasks(root, [task({ onBadFile: 'fail' })])).rejects.toThrow('raw/part/b.parquet')
+    const state = await runTasks(root, [task()])
+    expect(countsOf(state, 'sss.part')).toMatchObject({ inserted: 1, filesUnreadable: 1, files: 1 })
+    expect(state.warnings.join('\n')).toMatch(/b\.parquet" {2}cannot be read \(.*listed in quarantine/)
+    expect((await runTasks(root, [task()])).warnings).toEqual([])
+  })
+
   it('adds columns that arrive, and keeps their values', async () => {
     await drop('a', row('1', 1, '2025-01-01'))
     await runTasks(root, [task()])
