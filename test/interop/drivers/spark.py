@@ -28,7 +28,8 @@ def start(jar):
         "spark.sql.adaptive.enabled": "false",
         # Small queries: compiling code for each, and compiling Java well, took half of the whole time.
         "spark.sql.codegen.wholeStage": "false",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        # With one compiler the JVM keeps 48 MB for compiled code, which hundreds of queries fill: it then fails in odd places.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
     }
     builder = SparkSession.builder.master("local[2]").appName("interop")
     for name, value in settings.items():
