@@ -9,7 +9,7 @@ import { type Lake, makeLake } from '../systems/farm-records/lake.ts'
 import { firstReferences, randomDrop, randomReferences, randomStatements } from '../systems/farm-records/world.ts'
 import { endStarted, startMillrace } from './process.ts'
 
-const killsWanted = Number(process.env.MILLRACE_KILLS ?? 20)
+const killsWanted = Number(process.env.MILLRACE_KILLS ?? 8)
 const seed = testSeed()
 const secondsPerKill = 30
 const random = seededRandom(seed)
