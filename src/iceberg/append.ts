@@ -6,7 +6,6 @@ import {
   commitProperties,
   nothingWritten,
   retried,
-  rowsOf,
   type WriteResult,
   writeResult,
 } from './commit.ts'
@@ -15,6 +14,7 @@ import { badValues } from './conversion.ts'
 import { tableText } from './folder-catalog.ts'
 import { currentSchema, headOf } from './metadata.ts'
 import { type Source, tableRows, withSource } from './source.ts'
+import { rowsOf } from './summary.ts'
 import type { LoadedTable } from './types.ts'
 import { writeDataFiles } from './write-files.ts'
 

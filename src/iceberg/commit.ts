@@ -8,7 +8,7 @@ import { localPath } from './local-files.ts'
 import type { FileChanges } from './row-changes.ts'
 import type { Row } from './row-values.ts'
 import { planScan, scanSql } from './scan.ts'
-import { commitSnapshot, type SnapshotChange } from './snapshots.ts'
+import { commitSnapshot, propertyRequirements, type SnapshotChange } from './snapshots.ts'
 import type { DataFile, LoadedTable, Operation, Requirement, Snapshot, Update } from './types.ts'
 
 /** A snapshot that nobody sees yet; `rows` runs a query in which `staged` names the table as it would be. */
@@ -86,18 +86,12 @@ export async function commitProperties(
   options: CommitOptions,
 ): Promise<void> {
   const updates = propertyUpdates(options)
-  if (updates.length > 0) await context.catalog.commit(identifier, propertyRequirements(options), updates)
+  if (updates.length > 0)
+    await context.catalog.commit(identifier, propertyRequirements(options.expectedProperties), updates)
 }
 
 function propertyUpdates({ properties = {} }: CommitOptions): Update[] {
   return Object.keys(properties).length === 0 ? [] : [{ action: 'set-properties', updates: properties }]
-}
-
-function propertyRequirements({ expectedProperties = {} }: CommitOptions): Requirement[] {
-  const properties = Object.fromEntries(
-    Object.entries(expectedProperties).map(([name, value]) => [name, value ?? null]),
-  )
-  return Object.keys(properties).length === 0 ? [] : [{ type: 'assert-properties', properties }]
 }
 
 /** Commits files. In a conflict what was written for them is removed, for no metadata names it. */
@@ -157,7 +151,7 @@ async function publishChecked(
   }
   const requirements: Requirement[] = [
     { type: 'assert-ref-snapshot-id', ref: options.branch, 'snapshot-id': commit.base },
-    ...propertyRequirements(options),
+    ...propertyRequirements(options.expectedProperties),
   ]
   const ref = { ...metadata.refs[options.branch], 'snapshot-id': id, type: 'branch' as const }
   const publish: Update = { action: 'set-snapshot-ref', 'ref-name': options.branch, ...ref }
@@ -181,8 +175,3 @@ export function writeResult(snapshot: Snapshot, { files }: Commit, added: number
 
 /** The result where there was nothing to do. */
 export const nothingWritten: WriteResult = { snapshot: null, added: 0, removed: 0, filesAdded: 0, filesRemoved: 0 }
-
-/** The sum of the files' rows. */
-export function rowsOf(files: readonly DataFile[]): number {
-  return files.reduce((sum, file) => sum + file.record_count, 0)
-}

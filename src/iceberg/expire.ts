@@ -1,8 +1,8 @@
 /** Taking away old snapshots, and the files that no other snapshot has. */
 import * as fs from 'node:fs'
-import { ancestors, hasLiveFiles } from './live-files.ts'
+import { ancestors, liveEntries } from './live-files.ts'
 import { localPath } from './local-files.ts'
-import { entryStatus, readManifest, readManifestList } from './manifests.ts'
+import { readManifestList } from './manifests.ts'
 import type { Catalog, ManifestFile, Snapshot, SnapshotRef, TableIdentifier, TableMetadata, Update } from './types.ts'
 
 /**
@@ -102,10 +102,7 @@ export function reachable(metadata: TableMetadata, snapshots: readonly Snapshot[
   }
   for (const [path, manifest] of manifests) {
     files.add(path)
-    if (!hasLiveFiles(manifest)) continue
-    for (const { status, file } of readManifest(manifest, metadata)) {
-      if (status !== entryStatus.deleted) files.add(file.file_path)
-    }
+    for (const { file } of liveEntries(manifest, metadata)) files.add(file.file_path)
   }
   return files
 }

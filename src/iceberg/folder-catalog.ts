@@ -9,10 +9,10 @@ import * as path from 'node:path'
 import { didYouMean, MillraceError } from '../errors.ts'
 import { localPath, makeFolder } from './local-files.ts'
 import { pauseAfterRace, triesDefault } from './lost-race.ts'
-import { newMetadata } from './metadata.ts'
+import { emptyMetadata, newMetadata } from './metadata.ts'
 import { headVersion, readVersion, writeVersion } from './table-versions.ts'
 import type { Catalog, LoadedTable, NewTable, Requirement, TableIdentifier, TableMetadata, Update } from './types.ts'
-import { applyUpdates, checkRequirements, emptyMetadata, unfinished } from './updates.ts'
+import { applyUpdates, checkRequirements, unfinished } from './updates.ts'
 
 /** A catalog in a folder. */
 export type FolderCatalog = Catalog & { folder: string }

@@ -1,5 +1,5 @@
 /** The files that a snapshot has, and those that it added and took away. */
-import { entryStatus, readManifest, readManifestList } from './manifests.ts'
+import { entryStatus, type ManifestEntry, readManifest, readManifestList } from './manifests.ts'
 import { snapshotById } from './metadata.ts'
 import type { LiveFile, ManifestFile, Snapshot, TableMetadata } from './types.ts'
 
@@ -16,10 +16,8 @@ export async function liveFiles(
   const files: LiveFile[] = []
   for (const manifest of readManifestList(snapshotById(metadata, snapshotId))) {
     if (content !== undefined && manifest.content !== content) continue
-    if (!hasLiveFiles(manifest) || !keep(manifest)) continue
-    for (const { status, file } of readManifest(manifest, metadata)) {
-      if (status !== entryStatus.deleted) files.push(file)
-    }
+    if (!keep(manifest)) continue
+    for (const { file } of liveEntries(manifest, metadata)) files.push(file)
   }
   return files
 }
@@ -27,6 +25,12 @@ export async function liveFiles(
 /** False for a manifest that only tells of files which are gone. */
 export function hasLiveFiles(manifest: ManifestFile): boolean {
   return manifest.added_files_count + manifest.existing_files_count > 0
+}
+
+/** The entries of a manifest whose files are there; it is not read when there are none. */
+export function liveEntries(manifest: ManifestFile, metadata: TableMetadata): ManifestEntry[] {
+  if (!hasLiveFiles(manifest)) return []
+  return readManifest(manifest, metadata).filter(({ status }) => status !== entryStatus.deleted)
 }
 
 /** What a snapshot changed, by files. */
@@ -63,9 +67,7 @@ function onlyIn(manifests: readonly ManifestFile[], others: readonly ManifestFil
 function filesByPath(metadata: TableMetadata, manifests: readonly ManifestFile[]): Map<string, LiveFile> {
   const files = new Map<string, LiveFile>()
   for (const manifest of manifests) {
-    for (const { status, file } of readManifest(manifest, metadata)) {
-      if (status !== entryStatus.deleted) files.set(file.file_path, file)
-    }
+    for (const { file } of liveEntries(manifest, metadata)) files.set(file.file_path, file)
   }
   return files
 }

@@ -7,6 +7,7 @@ import { mayMatch, type Predicate } from './predicates.ts'
 import { narrowed, type Scan, type ScanFile, type ScanOptions } from './scan.ts'
 import { findField } from './schema.ts'
 import { sourceColumn } from './source.ts'
+import { rowsOf } from './summary.ts'
 import { parseTransform, transformSql } from './transforms.ts'
 import type { DataFile, Field, PartitionSpec, PartitionValue, TableMetadata } from './types.ts'
 import { decodeValue, partitionKey } from './values.ts'
@@ -48,8 +49,7 @@ export async function narrowedToKeys(
   const specs = new Map(metadata['partition-specs'].map((spec) => [spec['spec-id'], spec]))
   let kept = narrowed(scan, (file) => mayMatch(file, bounds, specs.get(file.spec_id)))
   kept = await narrowedToBuckets(session, kept, source.from, keys, specs)
-  const rows = kept.files.reduce((sum, file) => sum + file.record_count, 0)
-  if (kept.files.length < 2 || source.rows > pointsShareMax * rows) return kept
+  if (kept.files.length < 2 || source.rows > pointsShareMax * rowsOf(kept.files)) return kept
   for (const key of keys) kept = await narrowedToPoints(session, kept, source.from, key)
   return kept
 }

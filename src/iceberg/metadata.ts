@@ -119,20 +119,42 @@ export function newMetadata(definition: NewTable, location: string, now: number)
   }
   const sortOrderId = sortFields.length === 0 ? 0 : 1 // 0 is the order of what is not sorted
   return {
-    'format-version': 2,
-    'table-uuid': randomUUID(),
-    location,
-    'last-sequence-number': 0,
+    ...emptyMetadata(location, randomUUID()),
     'last-updated-ms': now,
     'last-column-id': lastColumnId(schema),
     'current-schema-id': 0,
     schemas: [schema],
-    'default-spec-id': 0,
     'partition-specs': [{ 'spec-id': 0, fields: partitionFields }],
     'last-partition-id': firstPartitionId - 1 + partitionFields.length,
     'default-sort-order-id': sortOrderId,
     'sort-orders': [{ 'order-id': sortOrderId, fields: sortFields }],
     properties,
+  }
+}
+
+/** In an update: what this list of updates added before. */
+export const lastAdded = -1
+
+/**
+ * Metadata without anything, for a table that is made by updates alone, as REST's clients do after staging one; they give it
+ * schema, specification and sort order.
+ */
+export function emptyMetadata(location: string, uuid: string): TableMetadata {
+  return {
+    'format-version': 2,
+    'table-uuid': uuid,
+    location,
+    'last-sequence-number': 0,
+    'last-updated-ms': 0,
+    'last-column-id': 0,
+    'current-schema-id': lastAdded,
+    schemas: [],
+    'default-spec-id': 0,
+    'partition-specs': [],
+    'last-partition-id': firstPartitionId - 1,
+    'default-sort-order-id': 0,
+    'sort-orders': [{ 'order-id': 0, fields: [] }],
+    properties: {},
     'current-snapshot-id': -1n,
     refs: {},
     snapshots: [],

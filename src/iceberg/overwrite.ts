@@ -8,7 +8,6 @@ import {
   commitProperties,
   nothingWritten,
   retried,
-  rowsOf,
   type WriteResult,
   writeResult,
 } from './commit.ts'
@@ -23,6 +22,7 @@ import { rowCommit } from './row-commit.ts'
 import { scanOf } from './scan.ts'
 import { liveFiles } from './snapshots.ts'
 import { type Source, tableRows, withSource } from './source.ts'
+import { rowsOf } from './summary.ts'
 import type { DataFile, LoadedTable, TableMetadata } from './types.ts'
 import { partitionKey } from './values.ts'
 import { writeDataFiles } from './write-files.ts'

@@ -1,5 +1,6 @@
 /** Branches, tags, and which snapshot a choice means. */
 import { MillraceError } from '../errors.ts'
+import { tableText } from './folder-catalog.ts'
 import { ancestors } from './live-files.ts'
 import { headOf, snapshotById } from './metadata.ts'
 import type { Catalog, LoadedTable, Snapshot, SnapshotRef, TableIdentifier, TableMetadata } from './types.ts'
@@ -65,13 +66,13 @@ async function createRef(
   const { metadata } = await catalog.load(table)
   if (name === '') throw new MillraceError('usage', `a ${type} needs a name`)
   if (Object.hasOwn(metadata.refs, name)) {
-    throw new MillraceError('exists', `${textOf(table)}  there is a ${metadata.refs[name]?.type} ${name} already`)
+    throw new MillraceError('exists', `${tableText(table)}  there is a ${metadata.refs[name]?.type} ${name} already`)
   }
   const id = options.snapshot ?? headOf(metadata)?.['snapshot-id']
   if (id === undefined) {
     throw new MillraceError(
       'not-found',
-      `${textOf(table)}  has no snapshot yet that ${name} could stand at. Write to it first`,
+      `${tableText(table)}  has no snapshot yet that ${name} could stand at. Write to it first`,
     )
   }
   snapshotById(metadata, id)
@@ -94,7 +95,7 @@ async function createRef(
 
 /** Its snapshots stay until they expire. Throws `not-found`, and `usage` for main. */
 export async function removeRef(catalog: Catalog, table: TableIdentifier, name: string): Promise<LoadedTable> {
-  if (name === 'main') throw new MillraceError('usage', `${textOf(table)}  main cannot be removed`)
+  if (name === 'main') throw new MillraceError('usage', `${tableText(table)}  main cannot be removed`)
   const { metadata } = await catalog.load(table)
   const head = headOf(metadata, name)
   return await catalog.commit(
@@ -122,12 +123,13 @@ export async function setRef(
   const head = headOf(metadata, branch)?.['snapshot-id'] ?? null
   snapshotById(metadata, snapshot)
   const ref = metadata.refs[branch]
-  if (ref?.type === 'tag') throw new MillraceError('usage', `${textOf(table)}  ${branch} is a tag, which never moves`)
+  if (ref?.type === 'tag')
+    throw new MillraceError('usage', `${tableText(table)}  ${branch} is a tag, which never moves`)
   const line = ancestors(metadata, snapshot).map((ancestor) => ancestor['snapshot-id'])
   if (!isForced && head !== null && !line.includes(head)) {
     throw new MillraceError(
       'conflict',
-      `${textOf(table)}  ${branch} stands at snapshot ${head}, which ${snapshot} does not contain: another commit came first. Compute the change again`,
+      `${tableText(table)}  ${branch} stands at snapshot ${head}, which ${snapshot} does not contain: another commit came first. Compute the change again`,
     )
   }
   return await catalog.commit(
@@ -138,8 +140,4 @@ export async function setRef(
     ],
     [{ action: 'set-snapshot-ref', 'ref-name': branch, ...ref, 'snapshot-id': snapshot, type: 'branch' }],
   )
-}
-
-function textOf({ namespace, name }: TableIdentifier): string {
-  return `${namespace}.${name}`
 }

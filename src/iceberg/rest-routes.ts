@@ -2,6 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { hasCode } from '../errors.ts'
+import { tableText } from './folder-catalog.ts'
 import { localPath } from './local-files.ts'
 import { newMetadata } from './metadata.ts'
 import { RestError } from './rest-errors.ts'
@@ -206,7 +207,7 @@ async function createTable(catalog: Catalog, { body, parameters }: RestRequest):
   }
   if (body['stage-create'] !== true) return loadResult(await catalog.create(table, definition))
   if ((await catalog.tables(namespace)).some((known) => known.name === name)) {
-    throw new RestError(409, 'AlreadyExistsException', `table ${namespace}.${name} exists already`)
+    throw new RestError(409, 'AlreadyExistsException', `table ${tableText(table)} exists already`)
   }
   // Nothing is stored: the client sends it all again with the commit that makes the table. It writes files before that,
   // and DuckDB makes no folder for them.

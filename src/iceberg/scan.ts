@@ -11,6 +11,7 @@ import { mayMatch, type Predicate, predicatesOf } from './predicates.ts'
 import { type SnapshotChoice, snapshotAt } from './refs.ts'
 import { findField } from './schema.ts'
 import { liveFiles } from './snapshots.ts'
+import { rowsOf } from './summary.ts'
 import type { DataFile, Field, LiveFile, Schema, Snapshot, TableMetadata } from './types.ts'
 
 /** What of a table is read. */
@@ -213,9 +214,8 @@ function byIdOptions(files: readonly LiveFile[], fields: readonly Field[]): stri
   const schema = fields.map(
     ({ id, type }) => `${id}: {name: 'f${id}', type: ${quoteText(duckdbType(type))}, default_value: NULL}`,
   )
-  const rows = files.reduce((sum, file) => sum + file.record_count, 0)
   // With a schema, DuckDB would plan with 1,000 rows for each file.
-  return `schema = MAP {${schema.join(', ')}}, explicit_cardinality = ${Math.max(1, rows)}`
+  return `schema = MAP {${schema.join(', ')}}, explicit_cardinality = ${Math.max(1, rowsOf(files))}`
 }
 
 /** The deleted rows of a scan, in parentheses: `file`, the position in `Scan.files`, and `pos`. */

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import * as fs from 'node:fs'
 import { MillraceError } from '../errors.ts'
 import { groupBy } from './group-by.ts'
-import { hasLiveFiles } from './live-files.ts'
+import { hasLiveFiles, liveEntries } from './live-files.ts'
 import { localPath } from './local-files.ts'
-import { entryStatus, type ManifestEntry, readManifest, readManifestList, writeManifest } from './manifests.ts'
+import { entryStatus, type ManifestEntry, readManifestList, writeManifest } from './manifests.ts'
 import { currentSchema, specById } from './metadata.ts'
 import type { SnapshotChange } from './snapshot-change.ts'
 import type { DataFile, ManifestFile, Snapshot, TableMetadata } from './types.ts'
@@ -59,7 +59,7 @@ export function snapshotManifests(change: SnapshotChange, snapshotId: bigint): S
     manifest: ManifestFile,
     found: Set<string>,
   ): Promise<ManifestFile> => {
-    const live = liveEntries(metadata, manifest)
+    const live = standingEntries(metadata, manifest)
     const hits = live.filter(({ file }) => removedPaths.has(file.file_path))
     for (const { file } of hits) found.add(file.file_path)
     if (hits.length === 0) return manifest
@@ -94,7 +94,7 @@ export function snapshotManifests(change: SnapshotChange, snapshotId: bigint): S
   const mergeBin = async (metadata: TableMetadata, bin: readonly ManifestFile[]): Promise<ManifestFile> => {
     const [first] = bin as [ManifestFile]
     if (bin.length === 1) return first
-    const entries = bin.flatMap((manifest) => liveEntries(metadata, manifest))
+    const entries = bin.flatMap((manifest) => standingEntries(metadata, manifest))
     return await write(metadata, first.partition_spec_id, first.content === 0 ? 0 : 1, entries)
   }
 
@@ -124,10 +124,8 @@ export function snapshotManifests(change: SnapshotChange, snapshotId: bigint): S
 }
 
 /** The files of a manifest that are there, as files that were there before. */
-function liveEntries(metadata: TableMetadata, manifest: ManifestFile): ManifestEntry[] {
-  return readManifest(manifest, metadata)
-    .filter(({ status }) => status !== entryStatus.deleted)
-    .map((entry) => ({ ...entry, status: entryStatus.existing }))
+function standingEntries(metadata: TableMetadata, manifest: ManifestFile): ManifestEntry[] {
+  return liveEntries(manifest, metadata).map((entry) => ({ ...entry, status: entryStatus.existing }))
 }
 
 function addedEntry(file: DataFile, snapshotId: bigint): ManifestEntry {

@@ -4,6 +4,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { hasCode } from '../errors.ts'
 import { checkConflicts } from './conflicts.ts'
+import { tableText } from './folder-catalog.ts'
 import { localPath, syncFolder, syncPaths } from './local-files.ts'
 import { pauseAfterRace, triesDefault } from './lost-race.ts'
 import { writeManifestList } from './manifests.ts'
@@ -52,7 +53,7 @@ export async function commitSnapshot(
     try {
       const head = headOf(metadata, change.branch)
       const requirements = requirementsOf(change, uuid)
-      checkRequirements(`${table.namespace}.${table.name}`, metadata, requirements)
+      checkRequirements(tableText(table), metadata, requirements)
       await checkConflicts(metadata, head, change)
       const used = await manifests.build(metadata, head)
       const snapshot = newSnapshot(metadata, head, change, { id, list, now: now() })
@@ -112,14 +113,17 @@ function newSnapshot(
 }
 
 function requirementsOf(change: SnapshotChange, uuid: string): Requirement[] {
-  const expected = Object.entries(change.expectedProperties ?? {}).map(([key, value]) => [key, value ?? null] as const)
   return [
     { type: 'assert-table-uuid', uuid },
-    ...(expected.length === 0
-      ? []
-      : [{ type: 'assert-properties' as const, properties: Object.fromEntries(expected) }]),
+    ...propertyRequirements(change.expectedProperties),
     ...(change.requirements ?? []),
   ]
+}
+
+/** What requires that properties are as expected; undefined: not set. */
+export function propertyRequirements(expected: SnapshotChange['expectedProperties'] = {}): Requirement[] {
+  const properties = Object.fromEntries(Object.entries(expected).map(([name, value]) => [name, value ?? null]))
+  return Object.keys(properties).length === 0 ? [] : [{ type: 'assert-properties', properties }]
 }
 
 function headRequirement({ branch }: SnapshotChange, head: Snapshot | null): Requirement {

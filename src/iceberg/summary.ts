@@ -9,8 +9,8 @@ export function summaryOf(head: Snapshot | null, change: SnapshotChange): Snapsh
   const counts = {
     'added-data-files': added.length,
     'deleted-data-files': removed.length,
-    'added-records': rows(added),
-    'deleted-records': rows(removed),
+    'added-records': rowsOf(added),
+    'deleted-records': rowsOf(removed),
     'added-files-size': bytes([...added, ...addedDeletes]),
     'removed-files-size': bytes([...removed, ...removedDeletes]),
     'added-delete-files': addedDeletes.length,
@@ -19,10 +19,10 @@ export function summaryOf(head: Snapshot | null, change: SnapshotChange): Snapsh
     'removed-position-delete-files': removedDeletes.filter(isPosition).length,
     'added-equality-delete-files': addedDeletes.filter(isEquality).length,
     'removed-equality-delete-files': removedDeletes.filter(isEquality).length,
-    'added-position-deletes': rows(addedDeletes.filter(isPosition)),
-    'removed-position-deletes': rows(removedDeletes.filter(isPosition)),
-    'added-equality-deletes': rows(addedDeletes.filter(isEquality)),
-    'removed-equality-deletes': rows(removedDeletes.filter(isEquality)),
+    'added-position-deletes': rowsOf(addedDeletes.filter(isPosition)),
+    'removed-position-deletes': rowsOf(removedDeletes.filter(isPosition)),
+    'added-equality-deletes': rowsOf(addedDeletes.filter(isEquality)),
+    'removed-equality-deletes': rowsOf(removedDeletes.filter(isEquality)),
     'changed-partition-count': new Set(
       [...added, ...addedDeletes, ...removed, ...removedDeletes].map(
         (file) => `${file.spec_id} ${partitionKey(file.partition)}`,
@@ -47,7 +47,8 @@ export function summaryOf(head: Snapshot | null, change: SnapshotChange): Snapsh
   return summary
 }
 
-function rows(files: readonly DataFile[]): number {
+/** The sum of the files' rows. */
+export function rowsOf(files: readonly DataFile[]): number {
   return files.reduce((sum, file) => sum + file.record_count, 0)
 }
 

@@ -1,39 +1,8 @@
 /** How metadata changes: REST's updates and what they require, applied to values. Nothing here reads or writes. */
 import { MillraceError } from '../errors.ts'
-import { firstPartitionId } from './metadata.ts'
+import { lastAdded } from './metadata.ts'
 import { checkKey, fieldById, lastColumnId } from './schema.ts'
 import type { Requirement, Snapshot, SnapshotRef, TableMetadata, Update } from './types.ts'
-
-const lastAdded = -1 // in an update: what this list of updates added before
-
-/**
- * Metadata without anything, for a table that is made by updates alone, as REST's clients do after staging one; they give it
- * schema, specification and sort order.
- */
-export function emptyMetadata(location: string, uuid: string): TableMetadata {
-  return {
-    'format-version': 2,
-    'table-uuid': uuid,
-    location,
-    'last-sequence-number': 0,
-    'last-updated-ms': 0,
-    'last-column-id': 0,
-    'current-schema-id': lastAdded,
-    schemas: [],
-    'default-spec-id': 0,
-    'partition-specs': [],
-    'last-partition-id': firstPartitionId - 1,
-    'default-sort-order-id': 0,
-    'sort-orders': [{ 'order-id': 0, fields: [] }],
-    properties: {},
-    'current-snapshot-id': -1n,
-    refs: {},
-    snapshots: [],
-    statistics: [],
-    'snapshot-log': [],
-    'metadata-log': [],
-  }
-}
 
 /** Throws `conflict` for the first requirement that the table, null where there is none, does not meet; `exists` for a table that should not be. */
 export function checkRequirements(

@@ -5,13 +5,14 @@ import { writeJson } from '../../src/iceberg/json.ts'
 import {
   checkMetadata,
   currentSchema,
+  emptyMetadata,
   headOf,
   newMetadata,
   readMetadata,
   snapshotById,
 } from '../../src/iceberg/metadata.ts'
 import type { Schema, Snapshot, TableMetadata, Update } from '../../src/iceberg/types.ts'
-import { applyUpdates, checkRequirements, emptyMetadata } from '../../src/iceberg/updates.ts'
+import { applyUpdates, checkRequirements } from '../../src/iceberg/updates.ts'
 import { columns, definition, temporaryFolder } from './lake.ts'
 
 const fresh = (): TableMetadata =>
