@@ -118,6 +118,7 @@ function kindOf(name: string, specs: readonly FlagSpec[], pipeline: Pipeline | n
   if (spec !== undefined) return spec.value === null ? 'boolean' : 'value'
   if (pipeline === null) return undefined
   if (name === 'DRY_RUN') return 'boolean'
+  if (name === 'ENV') return 'value'
   const parameter = parameterNamed(pipeline.schema, name)
   if (parameter === undefined) return undefined
   return parameterKind(pipeline.schema, parameter) === 'boolean' ? 'boolean' : 'value'
@@ -127,6 +128,7 @@ function kindOf(name: string, specs: readonly FlagSpec[], pipeline: Pipeline | n
 function canonicalName(name: string, specs: readonly FlagSpec[], pipeline: Pipeline | null): string {
   if (pipeline === null || specs.some((spec) => spec.name === name)) return name
   if (name === 'DRY_RUN') return 'dry-run'
+  if (name === 'ENV') return 'env'
   const parameter = parameterNamed(pipeline.schema, name)
   return parameter === undefined ? name : kebabCase(parameter)
 }

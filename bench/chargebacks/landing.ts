@@ -14,7 +14,7 @@ export async function makeLanding(home: string, rows: number, fileCount: number)
 }
 
 async function write(root: string, rows: number, fileCount: number): Promise<void> {
-  const { prepare, files, raw } = sample({ rows, now: new Date(), seed: 1, drop: 0, params: {} })
+  const { prepare, files, raw } = sample({ rows, now: new Date(), seed: 1, columns: 160, drop: 0, params: {} })
   const folder = path.join(root, path.dirname(files[0]?.path ?? zone))
   fs.mkdirSync(folder, { recursive: true })
   for (const { path: relative, content } of raw) fs.writeFileSync(path.join(root, relative), content)

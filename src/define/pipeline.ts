@@ -10,9 +10,13 @@ export type Schedule = { every: string }
 
 /** A query whose result becomes one sample file; `path` is relative to the root. */
 export type SampleFile = { path: string; sql: string }
-/** `drop` counts deliveries from 0, for pipelines that are fed again and again. `params` are those given, unchecked. */
+/**
+ * `drop` counts deliveries from 0, for pipelines that are fed again and again; `columns` is how many a wide table has.
+ * `params` are those given, unchecked.
+ */
 export type SampleOptions = {
   rows: number
+  columns: number
   now: Date
   seed: number
   drop: number
@@ -32,7 +36,8 @@ export type SampleCopy = { table: string; columns: string[]; sql: string; mode: 
 
 /** Reads a text file that a definition needs: a path is relative to the working folder, a URL is a shipped file. */
 export type Read = (file: string | URL) => Promise<string>
-export type LoadContext = { env: string; read: Read }
+/** `only` is the step that runs alone; null: all of them. */
+export type LoadContext = { env: string; only: string | null; read: Read }
 
 export type PipelineOptions<Shape extends z.ZodRawShape, Loaded = undefined> = {
   name: string

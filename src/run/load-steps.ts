@@ -14,18 +14,22 @@ export async function loadSteps(
   params: Record<string, Json>,
   options: { env: string; read?: Read | undefined; only: string | null },
 ): Promise<{ steps: Step[]; everyStep: Step[] }> {
-  const loaded = await load(pipeline, params, options.env, options.read)
+  const loaded = await load(pipeline, params, options)
   const everyStep = pipeline.tasks(params, loaded)
   return { steps: chooseSteps(pipeline.name, everyStep, options.only), everyStep }
 }
 
-async function load(pipeline: Pipeline, params: Record<string, Json>, env: string, read?: Read): Promise<unknown> {
+async function load(
+  pipeline: Pipeline,
+  params: Record<string, Json>,
+  { env, only, read }: { env: string; only: string | null; read?: Read | undefined },
+): Promise<unknown> {
   const given: Read = (file) => {
     assert(read !== undefined, `pipeline ${pipeline.name} reads ${file}, and the caller gave it no way to`)
     return read(file)
   }
   try {
-    return await pipeline.load(params, { env, read: given })
+    return await pipeline.load(params, { env, only, read: given })
   } catch (error) {
     if (hasCode(error, 'usage')) throw error
     throw new MillraceError('usage', `pipeline ${pipeline.name}  ${messageOf(error)}`, { cause: error })

@@ -20,9 +20,16 @@ import { givenParams, runCommand } from './run.ts'
 
 const sampleRows = 50_000
 const rowsMax = 1_000_000_000
+const sampleColumns = 160
+const columnsMax = 10_000
 
 const sampleFlags = [
   { name: 'rows', value: 'N', text: `rows to make (default ${count(sampleRows)})` },
+  {
+    name: 'columns',
+    value: 'N',
+    text: `columns of a wide table, for pipelines that have one (default ${sampleColumns})`,
+  },
   { name: 'seed', value: 'N', text: 'another seed makes other data (default 1)' },
   { name: 'drop', value: 'N', text: 'the Nth delivery, from 0, for pipelines that are fed again and again' },
 ]
@@ -53,6 +60,7 @@ async function makeSample(
 ): Promise<{ pipeline: string; rows: number; files: number }> {
   if (pipeline.sample === null) throw new MillraceError('usage', `pipeline ${pipeline.name} has no sample`)
   const rows = wholeNumber(context, 'rows', sampleRows, rowsMax)
+  const columns = wholeNumber(context, 'columns', sampleColumns, columnsMax, 30)
   const seed = wholeNumber(context, 'seed', 1, Number.MAX_SAFE_INTEGER)
   const drop = wholeNumber(context, 'drop', 0, 100_000, 0)
   const { stderr } = context.environment
@@ -61,7 +69,7 @@ async function makeSample(
     : createDisplay({ isTerminal: stderr.isTTY === true, hasColor: false, write: (text) => stderr.write(text) })
   const { writeSample } = await import('../../engines/duckdb/sample-writer.ts')
   const { signal, now } = context.environment
-  const sample = pipeline.sample({ rows, now: now(), seed, drop, params: givenParams(context, pipeline) })
+  const sample = pipeline.sample({ rows, columns, now: now(), seed, drop, params: givenParams(context, pipeline) })
   const onFile = (done: number, total: number): void =>
     display.progress(`sample ${pipeline.name}`, { phase: 'write', percent: (100 * done) / total })
   const files = await withSpill(async (spill) => {
@@ -143,7 +151,7 @@ export const demoCommand: Command = {
 }
 
 function runFlags(flags: Map<string, string>): Map<string, string> {
-  return new Map([...flags].filter(([name]) => !['rows', 'seed', 'drop'].includes(name)))
+  return new Map([...flags].filter(([name]) => !['rows', 'columns', 'seed', 'drop'].includes(name)))
 }
 
 function nextSteps(command: string, root: string): string {

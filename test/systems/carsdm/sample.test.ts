@@ -18,7 +18,7 @@ async function write(options: { rows: number; seed: number; threads?: number }):
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'millrace-carsdm-'))
   folders.push(folder)
   const session = { memoryBytes: 2 ** 30, threads: options.threads ?? 2, spill: path.join(folder, 'spill') }
-  const made = sample({ rows: options.rows, now, seed: options.seed, drop: 0, params: {} })
+  const made = sample({ rows: options.rows, now, columns: 160, seed: options.seed, drop: 0, params: {} })
   await writeSample(
     made,
     (file) => path.join(folder, file),

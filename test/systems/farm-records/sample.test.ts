@@ -25,7 +25,7 @@ async function write(drops: number[], seed = 1, rows = 2000, threads = 2): Promi
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'millrace-farm-records-'))
   folders.push(folder)
   for (const drop of drops) {
-    const made = sample({ rows, now, seed, drop, params: {} })
+    const made = sample({ rows, columns: 160, now, seed, drop, params: {} })
     const session = { memoryBytes: 2 ** 30, threads, spill: path.join(folder, 'spill') }
     await writeSample(
       { prepare: made.prepare, files: made.files, raw: made.raw },
