@@ -5,6 +5,8 @@ if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
   process.stderr.write('millrace: not built yet. Run npm run build\n')
   process.exit(2)
 }
+// The AWS SDK tells users of Node 20 to move on; this program supports it, with versions of the SDK that do too.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 const { main } = await import('../dist/cli.js')
 const { systems } = await import('../dist/systems/index.js')
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))

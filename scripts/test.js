@@ -10,6 +10,7 @@ prepare()
 if (filters.length === 0) {
   step('bash', [`${root}scripts/spark-venv.sh`])
   step('bash', [`${root}scripts/interop-tools.sh`])
+  step('bash', [`${root}scripts/service-models.sh`])
 }
 
 const checks = [

@@ -21,6 +21,7 @@ const commands: Record<string, () => Promise<Command>> = {
   tables: async () => (await import('./cli/commands/look.ts')).tablesCommand,
   sql: async () => (await import('./cli/commands/look.ts')).sqlCommand,
   catalog: async () => (await import('./cli/commands/catalog.ts')).catalogCommand,
+  cleanrooms: async () => (await import('./cli/commands/cleanrooms.ts')).cleanroomsCommand,
   asl: async () => (await import('./cli/commands/plan.ts')).aslCommand,
   doctor: async () => (await import('./cli/commands/doctor.ts')).doctorCommand,
 }
@@ -86,7 +87,7 @@ async function runCommand(command: Command, args: string[], environment: Environ
     known,
     (name) => canonicalName(name, specs, pipeline),
   )
-  const positionalsMax = /[<["]/.test(command.usage) ? 1 : 0
+  const positionalsMax = command.usage.match(/<|\[(?!-)|"[^"]*"/g)?.length ?? 0
   if (positionals.length > positionalsMax)
     throw new MillraceError(
       'usage',

@@ -38,6 +38,8 @@ export type ErrorCode =
   | 'missing-tool'
   /** The run was asked to stop. */
   | 'cancelled'
+  /** A service of the cloud refused what it was asked, or could not do it. */
+  | 'service'
   /** A run, pipeline, task or table that is not there. */
   | 'not-found'
 

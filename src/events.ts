@@ -10,6 +10,14 @@ export type RunStatus = 'running' | 'succeeded' | 'succeeded with warnings' | 'f
 /** How an item of a Map ended: `caught` when a task of it failed and its handler took the error. */
 export type ItemOutcome = 'succeeded' | 'caught' | 'failed' | 'stopped'
 
+/** What became of a table's entry in the catalog. */
+export type CatalogEntryChange = {
+  change: 'created' | 'updated' | 'deleted' | 'repaired'
+  columns: number
+  partitionsAdded: number
+  partitionsRemoved: number
+}
+
 export type Event =
   | {
       type: 'run-started'
@@ -61,6 +69,13 @@ export type Event =
       snapshot: string | null
       counts: TableCounts
     }
+  | ({
+      type: 'catalog-changed'
+      task: string
+      path: string
+      /** `database.table`. */
+      partition: string
+    } & CatalogEntryChange)
   | {
       type: 'unchanged'
       task: string
@@ -116,6 +131,8 @@ export type PartitionState = {
   /** Of a task that works on tables: what was changed, and the snapshot that has it. */
   changes?: TableCounts
   snapshot?: string | null
+  /** Of a task that works on the catalog: what became of the table's entry. */
+  entry?: CatalogEntryChange
 }
 
 /** A Map as the events so far leave it. `path` is that of its attempt: `Map`, `Map~2`. */
@@ -252,6 +269,7 @@ function apply(state: RunState, event: RunEvent): void {
     case 'checked':
     case 'published':
     case 'table-changed':
+    case 'catalog-changed':
     case 'unchanged':
       applyToPartition(state, event)
       break
@@ -273,7 +291,9 @@ function mapState({ state, path, maxConcurrency, items }: RunEvent & { type: 'ma
   return { state, path, maxConcurrency, items: waiting }
 }
 
-type PartitionEvent = RunEvent & { type: 'task-planned' | 'checked' | 'published' | 'table-changed' | 'unchanged' }
+type PartitionEvent = RunEvent & {
+  type: 'task-planned' | 'checked' | 'published' | 'table-changed' | 'catalog-changed' | 'unchanged'
+}
 
 function applyToPartition(state: RunState, event: PartitionEvent): void {
   const task = state.tasks.find(({ path }) => path === event.path)
@@ -300,5 +320,8 @@ function applyToPartition(state: RunState, event: PartitionEvent): void {
     Object.assign(partition, { outcome: 'published', outputFiles: event.files, counts: event.counts })
   else if (event.type === 'table-changed')
     Object.assign(partition, { outcome: 'published', changes: event.counts, snapshot: event.snapshot })
-  else Object.assign(partition, { outcome: 'unchanged', outputFiles: event.standingFiles })
+  else if (event.type === 'catalog-changed') {
+    const { change, columns, partitionsAdded, partitionsRemoved } = event
+    Object.assign(partition, { outcome: 'published', entry: { change, columns, partitionsAdded, partitionsRemoved } })
+  } else Object.assign(partition, { outcome: 'unchanged', outputFiles: event.standingFiles })
 }

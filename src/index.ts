@@ -1,6 +1,8 @@
 /** Everything a pipeline is written with. */
 export { z } from 'zod'
+export { type CleanRooms, type CleanRoomsOptions, defineCleanRooms } from './cleanrooms/definition.ts'
 export { type ApplyChangesTask, applyChanges, type DeleteRule, deleteRules } from './define/apply-changes.ts'
+export { type BucketTablesTask, bucketedTables, bucketTables, registeredTables } from './define/bucket-tables.ts'
 export type { CallContext, PastRun, RunEnd } from './define/call-context.ts'
 export type { ComparisonOperator, Condition } from './define/condition.ts'
 export { type Config, defineConfig } from './define/config.ts'
@@ -17,6 +19,7 @@ export {
   landedColumns,
   parquetTable,
 } from './define/dataset.ts'
+export { allColumns, type FanOutTask, fanOut, type SplitSpec, splitSpec } from './define/fan-out.ts'
 export { icebergTables, type TableLayout } from './define/iceberg-tables.ts'
 export { type IngestTask, ingest, parquetDrops } from './define/ingest.ts'
 export { type LandTask, land } from './define/land.ts'
@@ -36,7 +39,17 @@ export {
   yesterday,
 } from './define/pipeline.ts'
 export { type PostgresDatabase, postgres, postgresTable, postgresTables } from './define/postgres.ts'
+export { type RegisterTablesTask, registerTables } from './define/register-tables.ts'
+export { type RepairPartitionsTask, repairPartitions } from './define/repair-partitions.ts'
 export { isReservedColumn } from './define/reserved-columns.ts'
+export {
+  type PartitionedTables,
+  partitionedTables,
+  type Snapshots,
+  type StagedTables,
+  snapshots,
+  stagedTables,
+} from './define/snapshots.ts'
 export {
   type CallOptions,
   type CallStep,
@@ -70,6 +83,12 @@ export {
 } from './define/steps.ts'
 export { type SyncChangesTask, type SyncConflicts, syncChanges, syncConflicts } from './define/sync-changes.ts'
 export { didYouMean, MillraceError } from './errors.ts'
+export {
+  type BucketingVersion,
+  bucketOf,
+  hiveBucketHash,
+  hiveRowHash,
+} from './formats/hive-bucket.ts'
 export { crawlTables } from './run/crawl.ts'
 export { default as processControl, type ProcessControl, type ProcessControlOptions } from './sinks/process-control.ts'
 export { default as webhook } from './sinks/webhook.ts'

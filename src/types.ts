@@ -76,7 +76,10 @@ export type PlanMetrics = { name: string; sql: string }
  * A view written as Parquet into the staging folder `<staging>/<name>/`. `fileCount` n: exactly n files whose row counts
  * differ by at most one, fewer only when there are fewer rows; no rows, no file. With `split` it is one file (and
  * `fileCount` 1) for each of the values of a text column of the view, which is not written, in the folder `<name>/<index of
- * the value>/`; rows of other values are not written.
+ * the value>/`; rows of other values are not written. With `bucketed` it is one file for each of Hive's buckets that has
+ * rows (and `fileCount` is the number of buckets): `<name>/000017_0.parquet`, sorted by those columns, nulls first. With
+ * `linked` the output is there already, as these files of a folder: no engine is asked for it, Millrace stages the files
+ * under another name.
  */
 export type PlanOutput = {
   name: string
@@ -85,6 +88,8 @@ export type PlanOutput = {
   codec: Codec
   fileCount: number
   split?: { by: string; values: string[] }
+  bucketed?: { columns: string[]; count: number; version: 1 | 2 }
+  linked?: { folder: string; files: PublishedFile[] }
 }
 
 /**
@@ -128,6 +133,12 @@ export type Publication = {
   /** Each count is the sum of its terms; what is not named is 0. */
   counts: Partial<Record<keyof CommitCounts, RowCount[]>>
   balances: Balance[]
+  /** More sums that must be equal, each named after what it is of. */
+  sums?: { of: string; in: RowCount[]; out: RowCount[] }[]
+  /** How many tables are written, where that is more than one. */
+  tables?: number
+  /** Small text files, published in the same commit; the folder `target` then holds nothing else. */
+  texts?: { target: string; name: string; content: string }[]
   /** The output that the task is for, and its folder: what a person is told of. */
   main: { output: string; target: string }
   /** Where rows that are set aside go; null when the task sets none aside. */
@@ -214,8 +225,15 @@ export type PlannedTable =
 /** A change that was made; `snapshot` is null where none was. */
 export type TableChange = { snapshot: string | null; counts: TableCounts }
 
-/** Plans what one unit of a task (a table, say) has to do, with files left out that turned out to be damaged: path → reason. */
-export type PlanUnit = { name: string; plan: (damaged: ReadonlyMap<string, string>) => Promise<Planned[]> }
+/**
+ * Plans what one unit of a task (a table, say) has to do, with files left out that turned out to be damaged: path → reason. `finish` is
+ * what follows once that is published, also where it was before.
+ */
+export type PlanUnit = {
+  name: string
+  plan: (damaged: ReadonlyMap<string, string>) => Promise<Planned[]>
+  finish?: (assertHeld: () => Promise<void>) => Promise<void>
+}
 
 // -------------------------------------------------------------------------------------------------------- the engine
 
@@ -294,6 +312,8 @@ export type Store = {
   move(from: string, to: string): Promise<void>
   /** Makes the parent of a move's target. Throws `storage` where the move could not be made at once. */
   prepareMove(from: string, to: string): Promise<void>
+  /** Gives a file a second name, whose parent is made; where the file system cannot, a copy of it. Throws `exists`. */
+  link(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
   makeFolder(path: string): Promise<void>
   /** Makes what others wrote to a file, or the names in a folder, durable. */
@@ -329,6 +349,13 @@ export type CommitState =
   | { kind: 'land' }
   /** The definition the table was made by, as text; the source files whose changes the history has. */
   | { kind: 'apply-changes'; definition: string; history: string[] }
+  /** What the table was written by, as text; its source's files are the bookmark. */
+  | { kind: 'bucket-tables'; definition: string }
+  /** The snapshot that was split, its files being the bookmark; its key; of every table split from it where it lies, and what was asked for. */
+  | { kind: 'fan-out'; snapshot: string; key: string; tables: FanOutTable[] }
+
+/** A table that a snapshot was split into. */
+export type FanOutTable = { location: string; codec: Codec; fileCount: number }
 
 /**
  * One publication, whole: the file is the decision. What follows from it (`moves`, clean-up of `staging`) is done by
@@ -372,6 +399,8 @@ export type CommitCounts = {
   changesOut?: number
   /** Changes set aside that the history would have had. */
   changesQuarantined?: number
+  /** Tables written, where a publication has several. */
+  tables?: number
 }
 
 // --------------------------------------------------------------------------------------------------------- the alert

@@ -1,7 +1,13 @@
 /** The systems that ship with Millrace; each is loaded when it is used. */
 import type { Pipeline } from 'millrace'
 
-export type ShippedPipeline = { name: string; description: string; load: () => Promise<Pipeline> }
+/** `demo`: the parameters that the demonstration runs it with. */
+export type ShippedPipeline = {
+  name: string
+  description: string
+  load: () => Promise<Pipeline>
+  demo?: Record<string, string>
+}
 
 export const systems: ShippedPipeline[] = [
   {
@@ -23,5 +29,21 @@ export const systems: ShippedPipeline[] = [
     name: 'farm-records-maintenance',
     description: 'weekly: small files of the Iceberg tables made one, old snapshots and orphan files removed',
     load: async () => (await import('./farm-records/maintenance.ts')).default,
+  },
+  {
+    name: 'flywheel',
+    description: 'both flywheel pipelines: a very wide snapshot → bucketed and partitioned tables, registered',
+    load: async () => (await import('./flywheel/pipeline.ts')).default,
+    demo: { 'bucket-count': '16' }, // a few rows need no 256 files for each of 27 tables
+  },
+  {
+    name: 'flywheel-bucketed',
+    description: 'a very wide snapshot → narrow tables, registered, and Hive-bucketed for joins',
+    load: async () => (await import('./flywheel/bucketed.ts')).default,
+  },
+  {
+    name: 'flywheel-partitioned',
+    description: 'a very wide snapshot → narrow tables with a partition a snapshot, registered, their partitions found',
+    load: async () => (await import('./flywheel/partitioned.ts')).default,
   },
 ]

@@ -5,6 +5,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { cleanroomsCommand } from '../src/cli/commands/cleanrooms.ts'
 import { runCommand } from '../src/cli/commands/run.ts'
 import { sampleCommand } from '../src/cli/commands/sample.ts'
 import { commonFlags } from '../src/cli/context.ts'
@@ -67,7 +68,9 @@ describe('docs/', () => {
     const commands = [...help.matchAll(/^ {2}([a-z]+)( |$)/gm)].map((match) => match[1] as string)
     expect(commands).toContain('retry')
     expect(commands.filter((name) => !text.includes(`\`${name}`))).toEqual([])
-    const flags = [...commonFlags, ...runCommand.flags, ...sampleCommand.flags].map(({ name }) => name)
+    const flags = [...commonFlags, ...runCommand.flags, ...sampleCommand.flags, ...cleanroomsCommand.flags].map(
+      ({ name }) => name,
+    )
     expect(flags.filter((name) => !text.includes(`\`--${name}`))).toEqual([])
   })
 

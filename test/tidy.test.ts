@@ -21,6 +21,7 @@ const ranks: Record<string, number> = {
   sources: 3,
   sinks: 3,
   iceberg: 4,
+  cleanrooms: 4,
   define: 5,
   plan: 6,
   run: 7,
@@ -31,7 +32,13 @@ const ranks: Record<string, number> = {
 }
 const shelves = ['stores', 'formats', 'catalogs', 'engines', 'sources', 'sinks']
 /** What the members of a shelf share. */
-const shared = ['engines/limiter', 'engines/portable', 'formats/column-types', 'formats/file-identity']
+const shared = [
+  'catalogs/glue-catalog',
+  'engines/limiter',
+  'engines/portable',
+  'formats/column-types',
+  'formats/file-identity',
+]
 
 type SourceFile = { name: string; text: string; imports: string[] }
 

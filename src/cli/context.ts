@@ -10,7 +10,13 @@ import { loadModule } from './config.ts'
 import { type FlagSpec, parseDuration, parseMemory } from './flags.ts'
 
 /** A pipeline that can be named on the command line. */
-export type NamedPipeline = { name: string; description: string; load: () => Promise<Pipeline> }
+/** `demo`: flags that the demonstration runs it with. */
+export type NamedPipeline = {
+  name: string
+  description: string
+  load: () => Promise<Pipeline>
+  demo?: Record<string, string>
+}
 
 /** The world outside, passed in so that nothing below reads it on its own. */
 export type Environment = {

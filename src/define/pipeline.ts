@@ -1,5 +1,6 @@
 /** The definition of a pipeline: parameters with a schema, steps in order. */
 import * as z from 'zod'
+import type { CleanRooms } from '../cleanrooms/definition.ts'
 import { MillraceError } from '../errors.ts'
 import type { PostgresDatabase } from './postgres.ts'
 import type { Step } from './steps.ts'
@@ -58,6 +59,8 @@ export type PipelineOptions<Shape extends z.ZodRawShape, Loaded = undefined> = {
   /** The steps in order; data tasks alone, in most pipelines. */
   tasks: (params: z.output<z.ZodObject<Shape>>, loaded: NoInfer<Loaded>) => Step[]
   sample?: (options: SampleOptions) => Sample
+  /** The clean rooms that its tables are offered in: `millrace cleanrooms`. */
+  cleanRooms?: CleanRooms
 }
 
 /** A pipeline whose parameters are known only at run time. */
@@ -73,6 +76,7 @@ export type Pipeline = {
   load: (params: Record<string, unknown>, context: LoadContext) => Promise<unknown>
   tasks: (params: Record<string, unknown>, loaded: unknown) => Step[]
   sample: ((options: SampleOptions) => Sample) | null
+  cleanRooms: CleanRooms | null
 }
 
 /** Defines a pipeline. Throws `usage` for a name that cannot be a folder and a state machine's name. */
@@ -98,6 +102,7 @@ export function definePipeline<Shape extends z.ZodRawShape, Loaded = undefined>(
     load: async (params, context) => await options.load?.(params as Params, context),
     tasks: (params, loaded) => checkSteps(options.name, options.tasks(params as Params, loaded as Loaded)),
     sample: options.sample ?? null,
+    cleanRooms: options.cleanRooms ?? null,
   }
 }
 

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { hasCode, messageOf } from '../errors.ts'
 import type { Engine, EngineContext, Plan, PlanInput, PlanView, Staged } from '../types.ts'
-import { type NumberedRelation, writeOutput, writeParts, writeWhole } from './duckdb/outputs.ts'
+import { writeBucketed } from './duckdb/bucketed.ts'
+import { type NumberedRelation, writeOutput, writeParts, writeWhole, writeWholes } from './duckdb/outputs.ts'
 import { columnOf, createInput, createNewest, fileList, readablePath } from './duckdb/relations.ts'
 import { type Database, openDatabase, openSession, type Session } from './duckdb/session.ts'
 import { limiter } from './limiter.ts'
@@ -95,8 +96,24 @@ async function executeIn(session: Session, plan: Plan, context: EngineContext): 
   for (const { name, sql } of plan.metrics) {
     staged.metrics[name] = numbersOf(await session.rows(expandPortable(sql, 'duckdb')))
   }
+  if (isFanOut(plan)) {
+    await writeFanOut(session, plan, context, staged, numbers)
+    return staged
+  }
   for (const output of plan.outputs) {
     const view = plan.views.find(({ name }) => name === output.view)
+    const { bucketed } = output
+    if (context.staging !== null && bucketed !== undefined) {
+      const rowsRead = plan.inputs.flatMap(({ files }) => files).reduce((sum, { rows }) => sum + rows, 0)
+      const files = await writeBucketed(
+        session,
+        { ...output, bucketed, rowsRead },
+        { ...context, staging: context.staging },
+      )
+      staged.rows[output.name] = files.reduce((sum, { rows }) => sum + rows, 0)
+      staged.files.push(...files)
+      continue
+    }
     // One file, or one for each part, has no rows to divide: it is written as its rows come.
     if (context.staging !== null && output.fileCount === 1 && view !== undefined) {
       const own = { ...context, staging: context.staging }
@@ -113,6 +130,47 @@ async function executeIn(session: Session, plan: Plan, context: EngineContext): 
     staged.files.push(...(await writeOutput(session, output, relation, { ...context, staging: context.staging })))
   }
   return staged
+}
+
+/** Many outputs that are each a part of one input, which is read for each of them: they need not wait for each other. */
+function isFanOut({ inputs, views, outputs }: Plan): boolean {
+  const isPlain = views.every((view) => !('newest' in view) && !view.once)
+  return (
+    isPlain &&
+    inputs.length === 1 &&
+    outputs.length > 1 &&
+    outputs.every(({ split, bucketed }) => split === undefined && bucketed === undefined)
+  )
+}
+
+async function writeFanOut(
+  session: Session,
+  plan: Plan,
+  context: EngineContext,
+  staged: Staged,
+  numbers: RowNumbers,
+): Promise<void> {
+  const { staging } = context
+  if (staging === null) {
+    // The rows of each view, without a value of them.
+    for (const { name, view } of plan.outputs) {
+      const [count] = await session.rows(`SELECT count(*) AS n FROM ${quoteName(view)}`)
+      staged.rows[name] = Number(count?.n)
+    }
+    return
+  }
+  const own = { ...context, staging }
+  for (const output of plan.outputs.filter(({ fileCount }) => fileCount > 1)) {
+    const relation = await numbered(session, plan, output.view, numbers)
+    staged.files.push(...(await writeOutput(session, output, relation, own)))
+    await session.run(`DROP TABLE ${relation.from}`) // the next one needs the room
+  }
+  const wholes = plan.outputs.filter(({ fileCount }) => fileCount === 1)
+  staged.files.push(...(await writeWholes(session, wholes, own)))
+  for (const { name } of plan.outputs) {
+    const files = staged.files.filter(({ output }) => output === name)
+    staged.rows[name] = files.reduce((sum, { rows }) => sum + rows, 0)
+  }
 }
 
 /**

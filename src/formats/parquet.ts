@@ -22,19 +22,23 @@ export async function inspectParquet(
   const { sha256, tail } = await hashFile(store, entry, scratch)
   const identity = { path: entry.path, bytes: entry.bytes, sha256 }
   try {
-    return { ...identity, ...(await readFooter(store, entry, tail)) }
+    const { columnBytes: _, ...footer } = await readFooter(store, entry, tail)
+    return { ...identity, ...footer }
   } catch (error) {
     if (error instanceof MillraceError) throw error
     return { ...identity, reason: messageOf(error) }
   }
 }
 
+/** What a footer says; `columnBytes` has of every column, in their order, the compressed bytes. */
+export type ParquetFooter = Pick<DataFile, 'rows' | 'columns' | 'nullColumns'> & { columnBytes: number[] }
+
 /** Rows and columns from a file's footer. Throws an Error that says what is wrong with the file. */
 export async function readFooter(
   store: Store,
   entry: StoreEntry,
   whole?: Uint8Array,
-): Promise<Pick<DataFile, 'rows' | 'columns' | 'nullColumns'>> {
+): Promise<ParquetFooter> {
   if (entry.bytes === 0) throw new Error('is empty (0 bytes)')
   const head = whole ?? (await store.readRange(entry.path, 0, 4))
   if (entry.bytes < 12 || text(head.subarray(0, 4)) !== magic) throw new Error('is not Parquet')
@@ -56,11 +60,12 @@ export async function readFooter(
 /** What is wrong with a file, in words for a person. */
 class Damage extends Error {}
 
-function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'rows' | 'columns' | 'nullColumns'> {
+function described(metadata: FileMetaData, dataBytes: number): ParquetFooter {
   const columns = parquetSchema(metadata).children.map((child) => ({ name: nameOf(child), type: columnType(child) }))
   // Writers keep no statistics for columns of no type at all.
   const nulls = new Set(columns.filter(({ type }) => type === 'null').map(({ name }) => name))
   const values = new Set<string>()
+  const bytesOf = new Map<string, number>()
   let rows = 0
   for (const group of metadata.row_groups) {
     rows += Number(group.num_rows)
@@ -72,6 +77,8 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
         chunk.statistics?.null_count !== chunk.num_values
       )
         values.add(chunk.path_in_schema[0] ?? '')
+      const [column = ''] = chunk?.path_in_schema ?? []
+      bytesOf.set(column, (bytesOf.get(column) ?? 0) + Number(chunk?.total_compressed_size ?? 0n))
       const start = chunk?.dictionary_page_offset ?? chunk?.data_page_offset ?? 0n
       if (Number(start + (chunk?.total_compressed_size ?? 0n)) > dataBytes)
         throw new Damage('is truncated: data pages are missing')
@@ -88,10 +95,13 @@ function described(metadata: FileMetaData, dataBytes: number): Pick<DataFile, 'r
     if (twin !== undefined) throw new Damage(`has two columns that differ only in case: ${twin}, ${name}`)
     seen.set(name.toLowerCase(), name)
   }
-  return { rows, columns, nullColumns: columns.map(({ name }) => name).filter((name) => !values.has(name)) }
+  const names = columns.map(({ name }) => name)
+  const nullColumns = names.filter((name) => !values.has(name))
+  return { rows, columns, nullColumns, columnBytes: names.map((name) => bytesOf.get(name) ?? 0) }
 }
 
-async function hashFile(
+/** The SHA-256 of a file, and its bytes where they were few. */
+export async function hashFile(
   store: Store,
   entry: StoreEntry,
   scratch?: Uint8Array,

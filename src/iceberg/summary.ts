@@ -47,6 +47,23 @@ export function summaryOf(head: Snapshot | null, change: SnapshotChange): Snapsh
   return summary
 }
 
+/** What a table has at a snapshot, as its summary tells; nothing where there is none, or where its writer gave no totals. */
+export function snapshotTotals(snapshot: Pick<Snapshot, 'summary'> | null): {
+  rows: number
+  bytes: number
+  dataFiles: number
+  deleteFiles: number
+} {
+  const total = (name: string): number => Number(snapshot?.summary[`total-${name}`] ?? 0)
+  return {
+    // A deleted row is a row of a file and one of a delete file.
+    rows: Math.max(0, total('records') - total('position-deletes')),
+    bytes: total('files-size'),
+    dataFiles: total('data-files'),
+    deleteFiles: total('delete-files'),
+  }
+}
+
 /** The sum of the files' rows. */
 export function rowsOf(files: readonly DataFile[]): number {
   return files.reduce((sum, file) => sum + file.record_count, 0)

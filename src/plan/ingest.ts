@@ -1,6 +1,7 @@
 /** From the new files of a table of drops to the query that reads them: pure. */
 import type { DropTable, IngestTask } from '../define/ingest.ts'
 import { isReservedColumn } from '../define/reserved-columns.ts'
+import { quoteName, quoteText } from '../engines/portable.ts'
 import { unionColumns, unsupportedIn } from '../formats/column-types.ts'
 import type { Column, DataFile, PlanInput, TablePlan, TableRead, UnreadableFile } from '../types.ts'
 import { convert } from './conversion.ts'
@@ -28,9 +29,6 @@ export type IngestPlan = {
   /** For each input its rows as they are that are set aside, with the reason and the file. */
   refusedRows: string[]
 }
-
-const text = (value: string): string => `'${value.replaceAll("'", "''")}'`
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 /** Plans one table. */
 export function planIngest(pipeline: string, task: IngestTask, name: string, survey: IngestSurvey): IngestPlan {
@@ -125,21 +123,21 @@ function selectRows(
   for (const { name, type } of columns) {
     const source = own.get(name.toLowerCase())
     if (source === undefined) {
-      values.push(`CAST(NULL AS ${type}) AS ${quoted(name)}`)
+      values.push(`CAST(NULL AS ${type}) AS ${quoteName(name)}`)
       continue
     }
-    const { value, fits } = convert(quoted(source.name), source.type, type)
-    values.push(`${value} AS ${quoted(name)}`)
-    if (fits !== null) conditions.push(`WHEN NOT (${fits}) THEN ${text(`${name} is no ${type}`)}`)
+    const { value, fits } = convert(quoteName(source.name), source.type, type)
+    values.push(`${value} AS ${quoteName(name)}`)
+    if (fits !== null) conditions.push(`WHEN NOT (${fits}) THEN ${quoteText(`${name} is no ${type}`)}`)
     if (drop.key.includes(name))
-      conditions.push(`WHEN ${quoted(source.name)} IS NULL THEN ${text(`${name} is missing`)}`)
+      conditions.push(`WHEN ${quoteName(source.name)} IS NULL THEN ${quoteText(`${name} is missing`)}`)
   }
   const reason = `CASE ${conditions.join(' ')} END`
   const places = input.files.map(({ path }) => positions.get(path))
   const position = `[${places.join(', ')}][_file + 1]`
   const { file, row } = placeColumns
   return {
-    rows: `SELECT ${[...values, `${position} AS ${quoted(file)}`, `_row AS ${quoted(row)}`, `${reason} AS ${quoted(placeColumns.reason)}`].join(', ')} FROM ${input.name}`,
-    refused: `SELECT ${[...input.columns.map(({ name }) => `i.${quoted(name)}`), `${reason} AS quarantine_reason`, 'f.path AS quarantine_file'].join(', ')} FROM ${input.name} i JOIN ${input.name}_files f ON f.file_number = i._file WHERE ${reason} IS NOT NULL`,
+    rows: `SELECT ${[...values, `${position} AS ${quoteName(file)}`, `_row AS ${quoteName(row)}`, `${reason} AS ${quoteName(placeColumns.reason)}`].join(', ')} FROM ${input.name}`,
+    refused: `SELECT ${[...input.columns.map(({ name }) => `i.${quoteName(name)}`), `${reason} AS quarantine_reason`, 'f.path AS quarantine_file'].join(', ')} FROM ${input.name} i JOIN ${input.name}_files f ON f.file_number = i._file WHERE ${reason} IS NOT NULL`,
   }
 }

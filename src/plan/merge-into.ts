@@ -1,8 +1,8 @@
 /** The SQL of a merge: what is read in full, what only where inputs changed, and how rows are merged. Pure. */
-import type { MergeIntoTask } from '../define/merge-into.ts'
-import { MillraceError } from '../errors.ts'
 
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+import type { MergeIntoTask } from '../define/merge-into.ts'
+import { quoteName, quoteText } from '../engines/portable.ts'
+import { MillraceError } from '../errors.ts'
 
 /** A column of a query or a table, its type as DuckDB spells it. */
 export type SqlColumn = { name: string; type: string }
@@ -22,30 +22,28 @@ export function joinedInner(sql: string, table: string): string | null {
 
 /** The keys that rows of a query have. */
 export function keysOf({ on }: MergeIntoTask, sql: string): string {
-  const columns = on.map((column) => `q.${quoted(column)}`)
+  const columns = on.map((column) => `q.${quoteName(column)}`)
   return `SELECT DISTINCT ${columns.join(', ')} FROM (${sql}) q WHERE ${columns.map((column) => `${column} IS NOT NULL`).join(' AND ')}`
 }
 
 /** The query's rows whose keys are in a table. */
 export function rowsOfKeys({ on, using }: MergeIntoTask, keys: string): string {
-  return `SELECT q.* FROM (${using.sql}) q SEMI JOIN ${keys} k ON ${on.map((column) => `q.${quoted(column)} = k.${quoted(column)}`).join(' AND ')}`
+  return `SELECT q.* FROM (${using.sql}) q SEMI JOIN ${keys} k ON ${on.map((column) => `q.${quoteName(column)} = k.${quoteName(column)}`).join(' AND ')}`
 }
 
 /** The rows of an input that may have one of the keys. */
 export function restrictedInput(input: string, columns: readonly string[], keys: string): string {
-  const list = columns.map(quoted).join(', ')
+  const list = columns.map(quoteName).join(', ')
   return `SELECT i.* FROM (${input}) i SEMI JOIN (SELECT DISTINCT ${list} FROM ${keys}) k USING (${list})`
 }
 
 /** Why a row cannot be merged, as an expression over the query's columns; null where nothing can be wrong. */
 export function reasonOf(task: MergeIntoTask, source: readonly SqlColumn[], target: readonly SqlColumn[]): string {
-  const cases = task.on.map(
-    (column) => `WHEN ${quoted(column)} IS NULL THEN '${column.replaceAll("'", "''")} is missing'`,
-  )
+  const cases = task.on.map((column) => `WHEN ${quoteName(column)} IS NULL THEN ${quoteText(`${column} is missing`)}`)
   for (const { name, type } of source) {
     const to = target.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type
     if (to === undefined || to === type || Object.hasOwn(task.insert, name)) continue
-    cases.push(`WHEN NOT (${fits(quoted(name), type, to)}) THEN '${name.replaceAll("'", "''")} is no ${to}'`)
+    cases.push(`WHEN NOT (${fits(quoteName(name), type, to)}) THEN ${quoteText(`${name} is no ${to}`)}`)
   }
   return `CASE ${cases.join(' ')} END`
 }
@@ -69,7 +67,7 @@ export function clausesOf(
   const fromSource = (column: string, option: string): string => {
     const found = source.find(({ name }) => name.toLowerCase() === column.toLowerCase())
     if (found === undefined) throw unknown(task, option, column, 'the query', source)
-    return `s.${quoted(found.name)}`
+    return `s.${quoteName(found.name)}`
   }
   const inTarget = (column: string, option: string): SqlColumn => {
     const found = target.find(({ name }) => name.toLowerCase() === column.toLowerCase())
@@ -79,7 +77,7 @@ export function clausesOf(
   for (const column of task.on) fromSource(inTarget(column, 'on').name, 'on')
   const differs = task.compare.map((column) => {
     const { name, type } = inTarget(column, 'compare')
-    return `CAST(${fromSource(column, 'compare')} AS ${type}) IS DISTINCT FROM t.${quoted(name)}`
+    return `CAST(${fromSource(column, 'compare')} AS ${type}) IS DISTINCT FROM t.${quoteName(name)}`
   })
   const assigned = ({ name, type }: SqlColumn, option: string): [name: string, sql: string] => {
     const from = source.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type ?? type

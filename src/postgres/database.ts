@@ -51,6 +51,15 @@ export function databaseError(place: string, error: unknown): MillraceError {
   return new MillraceError('storage', `${place}  ${textOf(error)}${mend}`, { cause: error })
 }
 
+/** Does something with a database; what fails is told by `databaseError`, with where it is. */
+export async function told<T>(database: Pick<Database, 'where'>, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    throw databaseError(database.where, error)
+  }
+}
+
 /** Where a name stands for several addresses, each has an error of its own. */
 function textOf(error: unknown): string {
   return error instanceof AggregateError ? [...new Set(error.errors.map(messageOf))].join('; ') : messageOf(error)

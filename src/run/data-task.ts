@@ -1,9 +1,10 @@
 /** Runs a data task: plans each of its units as it stands now, executes and publishes; several units side by side. */
-import { type DataTask, type FileTask, isTableTask, type TableTask } from '../define/data-task.ts'
-import { MillraceError, messageOf } from '../errors.ts'
+import { type DataTask, type FileTask, isCatalogTask, isTableTask, type TableTask } from '../define/data-task.ts'
 import type { CommitCounts, Planned, PlannedTable, PlanUnit, TableChange } from '../types.ts'
+import { planCatalogTask, runCatalogTask } from './catalog/run-catalog-task.ts'
 import { announcePublished, runPlan } from './run-plan.ts'
-import { planTableTask, runTableTask, tableFailure } from './tables/run-table-task.ts'
+import { sideBySide, unitsFailure } from './side-by-side.ts'
+import { planTableTask, runTableTask } from './tables/run-table-task.ts'
 import type { PlanningContext, TaskContext } from './task-context.ts'
 import { unitsOf } from './units.ts'
 
@@ -15,6 +16,7 @@ const nothingDamaged: ReadonlyMap<string, string> = new Map()
 /** Plans a task as it would run now; nothing is written. */
 export async function planTask(task: DataTask, context: PlanningContext): Promise<(Planned | PlannedTable)[]> {
   if (isTableTask(task)) return await planTableTask(task, context)
+  if (isCatalogTask(task)) return await planCatalogTask(task, context)
   const planned: Planned[] = []
   for (const unit of await unitsOf(task, context)) planned.push(...(await unit.plan(nothingDamaged)))
   return planned
@@ -26,34 +28,21 @@ export async function planTask(task: DataTask, context: PlanningContext): Promis
  */
 export async function runDataTask(task: DataTask, context: TaskContext): Promise<TaskResult> {
   if (isTableTask(task)) return await runOnTables(task, context)
+  if (isCatalogTask(task)) return await runCatalogTask(task, context)
   const result = resultOf(task, null, 0)
   const units = await unitsOf(task, context)
-  const failures = new Map<string, unknown>()
-  const waiting = [...units]
-  const work = async (): Promise<void> => {
-    for (let unit = waiting.shift(); unit !== undefined; unit = waiting.shift()) {
-      try {
-        await runUnit(task, unit, context, (counts, files) => addTo(result, resultOf(task, counts, files)))
-      } catch (error) {
-        failures.set(unit.name, error)
-        // Nothing new begins once the run is to stop.
-        if (context.signal.aborted || units.length === 1) waiting.length = 0
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: unitsAtOnce(task) }, work))
-  if (failures.size > 0) throw failureOf(task, units, failures, context.signal)
+  const failures = await sideBySide(units, unitsAtOnce(task), context.signal, async (unit) => {
+    await runUnit(task, unit, context, (counts, files) => addTo(result, resultOf(task, counts, files)))
+  })
+  // Of a landing every table is named, also where there is but one.
+  const isAlone = units.length === 1 && task.kind !== 'land'
+  if (failures.size > 0) throw unitsFailure(failures, isAlone, context.signal)
   return result
 }
 
 async function runOnTables(task: TableTask, context: TaskContext): Promise<TaskResult> {
   const result = figuresOf(task, null)
-  let units = 0
-  const failures = await runTableTask(task, context, (change) => {
-    units += 1
-    addTo(result, figuresOf(task, change))
-  })
-  if (failures.size > 0) throw tableFailure(failures, units + failures.size, context.signal)
+  await runTableTask(task, context, (change) => addTo(result, figuresOf(task, change)))
   return result
 }
 
@@ -85,6 +74,7 @@ async function runUnit(
     await context.write({ type: 'unchanged', task: task.name, path: context.path, partition, consumed, standingFiles })
     add(null, standingFiles)
   }
+  if (!context.dryRun) await unit.finish?.(context.assertHeld)
 }
 
 /** What a task says of its work, by the names of its metrics; without counts there was nothing to do. */
@@ -113,6 +103,19 @@ function resultOf(task: FileTask, counts: CommitCounts | null, files: number): T
         rows_quarantined: count('quarantined'),
         rows_final: counts === null ? 0 : count('rowsOut'),
         changes_kept: count('changesOut'),
+      }
+    case 'bucket-tables':
+      return {
+        tables_bucketed: counts === null ? 0 : 1,
+        rows_bucketed: count('rowsOut'),
+        files_written: counts === null ? 0 : files,
+      }
+    case 'fan-out':
+      return {
+        tables_written: count('tables'),
+        rows_read: count('rowsIn'),
+        rows_quarantined: count('quarantined'),
+        files_written: counts === null ? 0 : files,
       }
   }
 }
@@ -163,17 +166,4 @@ function figuresOf(task: TableTask, change: TableChange | null): TaskResult {
 
 function addTo(sum: TaskResult, more: TaskResult): void {
   for (const [name, value] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + value
-}
-
-function failureOf(
-  task: FileTask,
-  units: readonly PlanUnit[],
-  failures: Map<string, unknown>,
-  signal: AbortSignal,
-): unknown {
-  const [first] = failures.values()
-  if (units.length === 1 && task.kind !== 'land') return first
-  if (signal.aborted) return new MillraceError('cancelled', 'stopped on request', { cause: first })
-  const lines = [...failures].map(([name, error]) => `${name}  ${messageOf(error).replaceAll(/\s*\n\s*/g, ' ')}`)
-  return new MillraceError('units-failed', lines.sort().join('\n'), { cause: first })
 }

@@ -44,7 +44,7 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
   checkRefusals(plan, staged)
   const counts = plan.publish.repeats && previous !== null ? newOf(plan, read, previous) : read
   if (!context.dryRun) await makeDurable(staged, context)
-  const list = await stageUnreadable(plan, context)
+  const list = [...(await stageTexts(plan, context)), ...(await stageUnreadable(plan, context))]
   return {
     commitVersion: 1,
     scope: plan.publish.scope,
@@ -92,7 +92,8 @@ function countsOf(plan: Plan, staged: Staged): CommitCounts {
   const sum = (terms: RowCount[]): number => terms.reduce((total, term) => total + rowCount(term, plan, staged), 0)
   const counted = Object.fromEntries(Object.entries(counts).map(([name, terms]) => [name, sum(terms)]))
   const none = { rowsIn: 0, rowsStanding: 0, rowsOut: 0, duplicates: 0, quarantined: 0 }
-  return { ...none, ...counted, filesUnreadable: unreadable?.files.length ?? 0 }
+  const tables = plan.publish.tables === undefined ? {} : { tables: plan.publish.tables }
+  return { ...none, ...counted, filesUnreadable: unreadable?.files.length ?? 0, ...tables }
 }
 
 function rowCount(term: RowCount, plan: Plan, staged: Staged): number {
@@ -154,6 +155,7 @@ function checkBalance(plan: Plan, staged: Staged, counts: CommitCounts, dryRun: 
       `${plan.publish.scope}  rows do not balance: ${left} ≠ ${right}. Nothing was published`,
     )
   }
+  checkSums(plan, staged)
   if (dryRun) return
   for (const [output, rows] of Object.entries(staged.rows)) {
     const written = staged.files.filter((file) => file.output === output).reduce((sum, file) => sum + file.rows, 0)
@@ -163,6 +165,21 @@ function checkBalance(plan: Plan, staged: Staged, counts: CommitCounts, dryRun: 
         `${plan.publish.scope}  ${output} has ${rows} rows, but its files have ${written}. Nothing was published`,
       )
     }
+  }
+}
+
+function checkSums(plan: Plan, staged: Staged): void {
+  const text = (terms: RowCount[]): string =>
+    terms.map((term) => `${rowCount(term, plan, staged)} of ${Object.values(term).flat().join('.')}`).join(' + ')
+  for (const sum of plan.publish.sums ?? []) {
+    const [left, right] = [sum.in, sum.out].map((terms) =>
+      terms.reduce((total, term) => total + rowCount(term, plan, staged), 0),
+    )
+    if (left === right) continue
+    throw new MillraceError(
+      'balance',
+      `${sum.of}  rows do not balance: ${text(sum.in)} ≠ ${text(sum.out)}. Nothing was published`,
+    )
   }
 }
 
@@ -190,6 +207,17 @@ function moves(step: PublishStep, staged: Staged, staging: string, plan: Plan): 
   const folder = first === undefined ? null : `${staging}/${first.path.slice(0, first.path.lastIndexOf('/'))}`
   const trash = `${staging}/trash/${step.output}${step.part === undefined ? '' : `/part-${encodeURIComponent(step.part)}`}`
   return [{ kind: 'replace-folder', staged: folder, target: step.target, trash }]
+}
+
+async function stageTexts(plan: Plan, { store, staging, dryRun }: PublicationContext): Promise<PublishMove[]> {
+  if (dryRun) return []
+  const moves: PublishMove[] = []
+  for (const [index, { target, name, content }] of (plan.publish.texts ?? []).entries()) {
+    const staged = `${staging}/texts/${index}`
+    await store.replace(`${staged}/${name}`, content)
+    moves.push({ kind: 'replace-folder', staged, target, trash: `${staging}/trash/texts-${index}` })
+  }
+  return moves
 }
 
 /** Unreadable files are listed one a line, as JSON: path, bytes, sha256, reason, run. */

@@ -8,6 +8,7 @@ import { fileName } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
 import type { CommitCounts, CommitRecord, EngineContext, Plan, PlanUnit, Staged } from '../types.ts'
 import { commit, latestCommit, settle, spillPath, stagingPath } from './commits.ts'
+import { withLinked, withoutLinked } from './linked-outputs.ts'
 import { inputsOf, publicationOf } from './publication.ts'
 import { runPath } from './run-log.ts'
 import type { TaskContext } from './task-context.ts'
@@ -96,8 +97,12 @@ async function execute(plan: Plan, staging: string, context: TaskContext): Promi
     assert((await store.kind(staging)) === 'missing', `two plans of a run stage in ${staging}`)
     await store.makeFolder(staging)
   }
-  if (plan.outputs.length === 0) return { files: [], rows: {}, superseded: {}, metrics: {} }
-  return await withSpill(staging, context, (own) => context.engine.execute(plan, own))
+  const asked = withoutLinked(plan)
+  const staged =
+    asked.outputs.length === 0
+      ? { files: [], rows: {}, superseded: {}, metrics: {} }
+      : await withSpill(staging, context, (own) => context.engine.execute(asked, own))
+  return await withLinked(plan, staged, store, dryRun ? null : staging)
 }
 
 /** A dry run, which writes nothing below the root, spills into a temporary folder. */
@@ -216,8 +221,9 @@ function mainFiles(
     const files = publication.partitions.find(({ location }) => location === target)?.files ?? []
     return { count: files.length, bytes: bytes(files) }
   }
-  // A landing has several outputs, and all of them are what it is for.
-  const mine = publish.state.kind === 'land' ? outputs : [own]
+  // A landing or a split has several outputs, and all of them are what it is for.
+  const isMany = publish.state.kind === 'land' || publish.state.kind === 'fan-out'
+  const mine = isMany ? outputs.filter(({ name }) => name !== publish.quarantine?.output) : [own]
   const written = staged.files.filter((file) => mine.some(({ name }) => name === file.output))
   if (written.length > 0) return { count: written.length, bytes: bytes(written) }
   const planned = mine.map(({ name, split, fileCount }) =>

@@ -2,13 +2,18 @@
 import type { ApplyChangesTask } from '../define/apply-changes.ts'
 import type { ConsolidateTask } from '../define/consolidate.ts'
 import type { FileTask } from '../define/data-task.ts'
+import type { FanOutTask } from '../define/fan-out.ts'
 import { unreachable } from '../errors.ts'
 import { planApplyChanges } from '../plan/apply-changes.ts'
 import { type ConsolidateSurvey, planConsolidate } from '../plan/consolidate.ts'
+import { type FanOutSurvey, planFanOut } from '../plan/fan-out.ts'
+import { halfWritten } from '../sources/snapshot-folder.ts'
 import type { DataFile, PlanUnit, UnreadableFile } from '../types.ts'
 import { markDamaged } from './damaged.ts'
 import { surveyApplyChanges } from './survey-apply-changes.ts'
+import { bucketUnits } from './survey-bucket-tables.ts'
 import { surveyConsolidate } from './survey-consolidate.ts'
+import { surveyFanOut } from './survey-fan-out.ts'
 import { landUnits } from './survey-land.ts'
 import type { PlanningContext, SurveyContext } from './task-context.ts'
 
@@ -21,6 +26,10 @@ export async function unitsOf(task: FileTask, context: PlanningContext): Promise
       return await landUnits(task, context.pipeline, surveyContext(task, context))
     case 'apply-changes':
       return [applyChangesUnit(task, context)]
+    case 'fan-out':
+      return [fanOutUnit(task, context)]
+    case 'bucket-tables':
+      return await bucketUnits(task, context, surveyContext(task, context))
     default:
       return unreachable(task)
   }
@@ -59,6 +68,20 @@ function applyChangesUnit(task: ApplyChangesTask, context: PlanningContext): Pla
     plan: async () => {
       const survey = await surveyApplyChanges(task, surveyContext(task, context))
       return [planApplyChanges(context.pipeline, task, survey)]
+    },
+  }
+}
+
+function fanOutUnit(task: FanOutTask, context: PlanningContext): PlanUnit {
+  let survey: FanOutSurvey | undefined
+  return {
+    name: task.to.path,
+    plan: async (damaged) => {
+      survey ??= await surveyFanOut(task, surveyContext(task, context))
+      const [found] = damaged
+      // A snapshot is split whole or not at all.
+      if (found !== undefined) throw halfWritten(...found)
+      return [planFanOut(context.pipeline, task, survey)]
     },
   }
 }

@@ -26,7 +26,10 @@ function partitionText(planned: Planned | PlannedTable): string {
       `    read    ${name}: ${plural(files.length, 'file')}, ${plural(rows, 'row')}, ${bytes(files.reduce((sum, file) => sum + file.bytes, 0))}`,
     )
   }
-  for (const view of plan.views) {
+  const { state } = plan.publish
+  // Of a split the views say no more than which columns a table has: thousands, perhaps.
+  if (state.kind === 'fan-out') lines.push(`    split   into ${plural(state.tables.length, 'table')} by ${state.key}`)
+  for (const view of state.kind === 'fan-out' ? [] : plan.views) {
     lines.push(
       'newest' in view
         ? `    keep    ${view.name}: of ${view.newest.from}, the first of every ${view.newest.key.join(', ')} by ${view.newest.orderBy.map((term) => `${term} desc`).join(', ')}`
@@ -35,6 +38,8 @@ function partitionText(planned: Planned | PlannedTable): string {
   }
   for (const { name, sql } of plan.metrics) lines.push(`    check   ${name}: ${sql}`)
   for (const output of plan.outputs) lines.push(writeText(plan, output))
+  for (const { target, name, content } of plan.publish.texts ?? [])
+    lines.push(`    write   ${target}/${name}: ${JSON.stringify(content.trim())}`)
   for (const { mode, target } of plan.publish.steps) if (mode === 'remove') lines.push(`    remove  ${target}`)
   for (const file of plan.publish.unreadable?.files ?? [])
     lines.push(`    refuse  ${JSON.stringify(file.path)}: ${file.reason}`)
@@ -42,15 +47,20 @@ function partitionText(planned: Planned | PlannedTable): string {
 }
 
 /** Where an output goes; of a split one the folders of its first and last part. */
-function writeText({ publish }: Plan, { name, codec, fileCount, split }: PlanOutput): string {
+function writeText({ publish }: Plan, { name, columns, codec, fileCount, split, linked }: PlanOutput): string {
   const steps = publish.steps.filter((step) => step.output === name)
   const [first, last] = [steps[0], steps.at(-1)]
   const parts =
-    split === undefined
-      ? plural(fileCount, 'file')
-      : `1 file for each of ${count(split.values.length)} ${split.by.replace('$', '')}s`
+    publish.state.kind === 'fan-out'
+      ? `${plural(columns.length, 'column')}, ${plural(fileCount, 'file')}`
+      : split === undefined
+        ? plural(fileCount, 'file')
+        : `1 file for each of ${count(split.values.length)} ${split.by.replace('$', '')}s`
   const target =
     first === last ? first?.target : `${first?.target} … ${last?.target.slice(last.target.lastIndexOf('/') + 1)}`
+  if (linked !== undefined) {
+    return `    link    ${name}: ${plural(linked.files.length, 'file')} of ${linked.folder} → ${target} (${first?.mode})`
+  }
   return `    write   ${name}: ${parts}, ${codec} → ${target} (${first?.mode})`
 }
 

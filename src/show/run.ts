@@ -56,6 +56,7 @@ export function eventLine(event: RunEvent, maps: readonly MapState[] = []): stri
       return event.notifier === 'log' && event.details !== undefined ? `alert: ${detailsText(event.details)}` : null
     case 'task-started':
     case 'checked':
+    case 'catalog-changed': // its plan was told, and nothing can differ
     case 'state-exited':
     case 'run-finished':
       return null
@@ -88,6 +89,10 @@ function mapOf(maps: readonly MapState[], item: string): MapState | undefined {
 function countsText(counts: CommitCounts): string {
   const more = (name: 'deletes' | 'removed', what: string): string =>
     counts[name] === undefined || counts[name] === 0 ? '' : ` + ${count(counts[name])} ${what}`
+  if (counts.tables !== undefined) {
+    const each = `${plural(counts.tables, 'table')} of ${plural(counts.rowsIn - counts.quarantined, 'row')}`
+    return `${plural(counts.rowsIn, 'row')} as ${each} + ${count(counts.quarantined)} quarantined`
+  }
   const standing = counts.rowsStanding === 0 ? '' : ` + ${count(counts.rowsStanding)} standing`
   const outcome = `${plural(counts.rowsOut, 'row')} + ${count(counts.duplicates)} duplicates${more('deletes', 'deletes')}${more('removed', 'taken out')} + ${count(counts.quarantined)} quarantined`
   return `${count(counts.rowsIn)} new${standing} = ${outcome}`
@@ -142,8 +147,10 @@ export function runText(run: RunState): string {
     )
     if (task.error !== null) parts.push(`  ${task.error}`)
     const changed = task.partitions.filter(({ changes }) => changes !== undefined)
-    const others = task.partitions.filter(({ changes }) => changes === undefined)
+    const entries = task.partitions.filter(({ entry }) => entry !== undefined)
+    const others = task.partitions.filter(({ changes, entry }) => changes === undefined && entry === undefined)
     if (changed.length > 0) parts.push(indent(changesTable(changed)))
+    if (entries.length > 0) parts.push(indent(entriesTable(entries)))
     if (others.length > 0) parts.push(indent(partitionsTable(others)))
     const checks = task.partitions.flatMap(({ partition, checks }) =>
       Object.entries(checks).map(([name, value]) => [partition, name, value]),
@@ -209,6 +216,19 @@ function changesTable(partitions: PartitionState[]): string {
       changes?.rowsIn ?? 0,
       ...names.map((name) => changes?.[name] ?? 0),
       snapshot ?? 'none',
+    ]),
+  )
+}
+
+function entriesTable(partitions: PartitionState[]): string {
+  return table(
+    ['table', 'entry', 'columns', 'partitions added', 'partitions removed'],
+    partitions.map(({ partition, entry }) => [
+      partition,
+      entry?.change ?? '',
+      entry?.columns ?? 0,
+      entry?.partitionsAdded ?? 0,
+      entry?.partitionsRemoved ?? 0,
     ]),
   )
 }

@@ -5,6 +5,7 @@
 import { assert, MillraceError } from '../errors.ts'
 import connectPostgres from '../postgres/connect.ts'
 import { type Database, databaseError } from '../postgres/database.ts'
+import { transaction } from '../postgres/transaction.ts'
 import prepareTables, { jobTable, runTable, type TextLimits } from './process-control/tables.ts'
 
 export type ProcessControlOptions = {
@@ -67,12 +68,14 @@ export default function processControl({ url, folder }: ProcessControlOptions): 
   }
 }
 
+const lockSeconds = 10 // a table that someone else holds
+
 type Session = { database: Database; limits: TextLimits }
 
 async function openSession(connect: () => Promise<Database>): Promise<Session> {
   const database = await connect()
   try {
-    return { database, limits: await transaction(database, () => prepareTables(database)) }
+    return { database, limits: await transaction(database, { lockSeconds }, () => prepareTables(database)) }
   } catch (error) {
     await database.close()
     throw databaseError(`${purpose} in ${database.where}`, error)
@@ -82,26 +85,11 @@ async function openSession(connect: () => Promise<Database>): Promise<Session> {
 async function act<T>(session: Session, work: (session: Session) => Promise<T>): Promise<T> {
   const { database } = session
   try {
-    return await transaction(database, () => work(session))
+    return await transaction(database, { lockSeconds }, () => work(session))
   } catch (error) {
     throw databaseError(`${purpose} in ${database.where}`, error)
   } finally {
     await database.close()
-  }
-}
-
-/** In UTC, so that now() is right in a column without a time zone, too. */
-async function transaction<T>(database: Database, work: () => Promise<T>): Promise<T> {
-  await database.query('BEGIN')
-  try {
-    await database.query("SET LOCAL TIME ZONE 'UTC'")
-    await database.query("SET LOCAL lock_timeout = '10s'") // a table that someone else holds
-    const result = await work()
-    await database.query('COMMIT')
-    return result
-  } catch (error) {
-    await database.query('ROLLBACK').catch(() => {}) // the connection may be what failed
-    throw error
   }
 }
 

@@ -1,6 +1,6 @@
 /** Tables of PostgreSQL as a source: all as they stand at one moment, into files of CSV that DuckDB reads without loss. */
 import { MillraceError } from '../errors.ts'
-import { type Database, databaseError } from '../postgres/database.ts'
+import { type Database, told } from '../postgres/database.ts'
 import {
   describeTable,
   type PostgresColumn,
@@ -33,25 +33,18 @@ const pagesAtOnce = 8192 // 64 MB of a table: what the embedded database gives a
 /** Begins a transaction that reads. Throws `storage` where that cannot be. */
 export async function openReader(connect: () => Promise<Database>): Promise<PostgresReader> {
   const database = await connect()
-  const told = async <T>(act: () => Promise<T>): Promise<T> => {
-    try {
-      return await act()
-    } catch (error) {
-      throw databaseError(database.where, error)
-    }
-  }
   const close = async (): Promise<void> => {
     await database.query('ROLLBACK').catch(() => {}) // the connection may be what failed
     await database.close()
   }
   try {
-    const position = await told(() => begin(database))
+    const position = await told(database, () => begin(database))
     return {
       where: database.where,
       position,
-      describe: (schema, table) => told(() => describeTable(database, schema, table)),
+      describe: (schema, table) => told(database, () => describeTable(database, schema, table)),
       count: (table, key, where) =>
-        told(async () => {
+        told(database, async () => {
           const mayLack = table.columns.filter(({ name, isRequired }) => key.includes(name) && !isRequired)
           const keyed = mayLack.map(({ name }) => `t.${quoteIdentifier(name)} IS NOT NULL`).join(' AND ')
           const [row] = await database.query(
@@ -59,8 +52,8 @@ export async function openReader(connect: () => Promise<Database>): Promise<Post
           )
           return { rows: Number(row?.rows), chosen: Number(row?.chosen) }
         }),
-      copy: (table, columns, options) => told(() => copyTable(database, table, columns, options)),
-      query: (sql, values) => told(() => database.query(sql, values)),
+      copy: (table, columns, options) => told(database, () => copyTable(database, table, columns, options)),
+      query: (sql, values) => told(database, () => database.query(sql, values)),
       close,
     }
   } catch (error) {

@@ -42,6 +42,11 @@ export default function folderStore(root: string): Store {
         syncFolder(path.dirname(locate(from)))
       }),
     prepareMove: async (from, to) => guard(to, () => prepareMove(locate(from), locate(to), to)),
+    link: async (from, to) =>
+      guard(from, () => {
+        makeFolder(path.dirname(locate(to)))
+        linkOrCopy(locate(from), locate(to))
+      }),
     remove: async (relative) => guard(relative, () => fs.rmSync(locate(relative), { recursive: true, force: true })),
     makeFolder: async (relative) => guard(relative, () => makeFolder(locate(relative))),
     sync: async (relative) => {
@@ -184,6 +189,20 @@ function prepareMove(from: string, to: string, name: string): void {
     'storage',
     `${name}  lies on another file system than _millrace/, so what is staged cannot be moved there at once. Keep the whole root on one file system`,
   )
+}
+
+/** Some file systems have no links, have too few for one file, or refuse one to a file of somebody else. */
+const noLink = ['EPERM', 'EACCES', 'EXDEV', 'EMLINK', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']
+
+function linkOrCopy(from: string, to: string): void {
+  try {
+    fs.linkSync(from, to)
+  } catch (error) {
+    const code = systemCode(error) ?? ''
+    if (code === 'EEXIST') throw new MillraceError('exists', `${to} exists already`, { cause: error })
+    if (!noLink.includes(code)) throw error
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL)
+  }
 }
 
 /** In another thread, so that several are made durable side by side. */

@@ -66,6 +66,10 @@ export function killedStore(root: string, killAt: number): KilledStore {
       moment()
       await store.prepareMove(from, to)
     },
+    link: async (from, to) => {
+      moment()
+      await store.link(from, to)
+    },
     remove: async (target) => {
       moment()
       const entries = entriesBelow(store.locate(target))

@@ -4,12 +4,14 @@ import * as path from 'node:path'
 import { expect, it } from 'vitest'
 import { openDatabase } from '../../src/engines/duckdb/session.ts'
 import duckdbEngine from '../../src/engines/duckdb.ts'
+import { bucketSuite } from './buckets.ts'
 import { conversionSuite } from './conversions.ts'
 import { engineSuite } from './suite.ts'
 
 engineSuite('duckdb', duckdbEngine, {})
 
 conversionSuite('duckdb', () => duckdbEngine())
+bucketSuite('duckdb', () => duckdbEngine())
 
 it('gives connections that work side by side together no more threads than there are, each at least its own', async () => {
   const database = await openDatabase({

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expandPortable } from '../../src/engines/portable.ts'
 import sparkEngine, { findSpark } from '../../src/engines/spark.ts'
+import { bucketSuite } from './buckets.ts'
 import { conversionSuite } from './conversions.ts'
 import { columns, inputOf, type Lake, makeLake, planOf } from './lake.ts'
 import { engineSuite } from './suite.ts'
@@ -14,6 +15,7 @@ const timeoutMs = 300_000 // starting Spark takes 5 s, and several times that wh
 
 engineSuite('spark', () => sparkEngine(), { skip, timeoutMs, afterCancel: expectNoProcess })
 conversionSuite('spark', () => sparkEngine(), { skip, timeoutMs })
+bucketSuite('spark', () => sparkEngine(), { skip, timeoutMs })
 
 /** Linux only: elsewhere the end of the engine's promise has to do. */
 async function expectNoProcess(root: string): Promise<void> {

@@ -60,6 +60,60 @@ export function engineSuite(name: string, makeEngine: () => Engine, options: Sui
     })
     afterAll(() => lake.remove())
 
+    it('writes many outputs of one input, each with its own columns and rows', async () => {
+      const wide = columns(Array.from({ length: 60 }, (_, index) => `c${index} bigint`).join(', '))
+      const values = (from: number): string =>
+        wide
+          .slice(from)
+          .map(({ name }, index) => `i * ${from + index} AS ${name === 'c1' ? '"C1"' : name}`)
+          .join(', ')
+      const query = (from: number, rows: number): string =>
+        `SELECT CASE WHEN i % 10 <> 3 THEN i END AS "Key", ${values(from)} FROM range(${rows}) t(i)`
+      const schema = (from: number): typeof wide =>
+        columns(
+          `Key bigint, ${wide
+            .slice(from)
+            .map(({ name }) => `${name === 'c1' ? 'C1' : name} bigint`)
+            .join(', ')}`,
+        )
+      const files = [
+        await lake.write('fan/a.parquet', schema(0), query(0, 1000)),
+        await lake.write('fan/b.parquet', schema(5), query(5, 500)),
+      ]
+      const all = columns(`key bigint, ${wide.map(({ name }) => `${name} bigint`).join(', ')}`)
+      const output = (name: string, own: typeof all, fileCount: number): Plan['outputs'][number] => ({
+        ...{ name, view: name, columns: own, codec: 'snappy', fileCount },
+      })
+      const tables = [all.slice(0, 2), all.slice(0, 1), all, [...all.slice(40), ...all.slice(0, 1)]]
+      const select = (own: typeof all, not: string): string =>
+        `SELECT ${own.map(({ name }) => `"${name}"`).join(', ')} FROM wide WHERE "key" IS ${not}NULL`
+      const plan = planOf({
+        inputs: [inputOf('wide', all, files)],
+        views: [
+          ...tables.map((own, index) => ({ name: `t${index}`, once: false, sql: select(own, 'NOT ') })),
+          { name: 'rejected', once: false, sql: select(all, '') },
+        ],
+        outputs: [
+          ...tables.map((own, index) => output(`t${index}`, own, index === 1 ? 3 : 1)),
+          output('rejected', all, 1),
+        ],
+      })
+      const staged = await engine.execute(plan, lake.context({ staging: path.join(lake.root, '_staging/fan') }))
+      expect(staged.rows).toEqual({ t0: 1350, t1: 1350, t2: 1350, t3: 1350, rejected: 150 })
+      const read = (name: string): string =>
+        lake.staged(staged.files.filter((file) => file.output === name).map((file) => `fan/${file.path}`))
+      expect(staged.files.filter((file) => file.output === 't1').map(({ rows }) => rows)).toEqual([450, 450, 450])
+      for (const [index, own] of tables.entries()) {
+        const described = await lake.rows(`DESCRIBE SELECT * EXCLUDE filename FROM ${read(`t${index}`)}`)
+        expect(described.map((row) => row.column_name)).toEqual(own.map(({ name }) => name))
+      }
+      const sums = 'count(*)::INT AS n, count(c0)::INT AS c0, sum(c59 - key * 59)::INT AS c59, sum(c1 - key)::INT AS c1'
+      expect(await lake.rows(`SELECT ${sums} FROM ${read('t2')}`)).toEqual([{ n: 1350, c0: 900, c59: 0, c1: 0 }])
+      expect(
+        await lake.rows(`SELECT count(key)::INT AS keys, count(c59)::INT AS c59 FROM ${read('rejected')}`),
+      ).toEqual([{ keys: 0, c59: 150 }])
+    })
+
     describe('a plan', () => {
       let plan: Plan
       let staged: Staged

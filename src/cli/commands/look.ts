@@ -1,6 +1,7 @@
 /** Commands that look: `list`, `runs`, `show`, `tables`, `sql`. */
 import { type CatalogTable, readCatalog, tableText } from '../../catalogs/local.ts'
 import { hasCode, MillraceError } from '../../errors.ts'
+import { listRegisteredTables, namedTables, type RegisteredTable } from '../../run/catalog/registered-tables.ts'
 import { currentLocation, latestCommits, recover, stagingPipelines } from '../../run/commits.ts'
 import { takeLock } from '../../run/lock.ts'
 import { readRun, readRuns } from '../../run/run-log.ts'
@@ -8,7 +9,7 @@ import type { IcebergTable } from '../../run/tables/list-tables.ts'
 import { runsText, runText } from '../../show/run.ts'
 import { type ShownTable, tablesText } from '../../show/tables.ts'
 import { count, table } from '../../show/text.ts'
-import type { CommitRecord, Store } from '../../types.ts'
+import type { CommitRecord, Store, TableName } from '../../types.ts'
 import { allPipelines, type Command, type CommandContext, openStore, resources, withSpill } from '../context.ts'
 
 export const listCommand: Command = {
@@ -68,10 +69,14 @@ export const tablesCommand: Command = {
   flags: [],
   run: async (context) => {
     const store = await openStore(context, true)
-    const tables = readCatalog(await readCommits(store, context))
+    const commits = await readCommits(store, context)
+    const registered = await listRegisteredTables(store, commits)
+    const tables = readCatalog(commits).filter(({ name }) => !hasName(registered, name))
     const { listIcebergTables } = await import('../../run/tables/list-tables.ts')
     const iceberg = await listIcebergTables(store)
-    context.data([...tables, ...iceberg], () => tablesText([...tables.map(shownTable), ...iceberg.map(shownIceberg)]))
+    context.data([...tables, ...registered, ...iceberg], () =>
+      tablesText([...tables.map(shownTable), ...registered.map(shownRegistered), ...iceberg.map(shownIceberg)]),
+    )
     return 0
   },
 }
@@ -83,6 +88,19 @@ function shownTable({ name, partitions, rows, bytes, columns }: CatalogTable): S
     files: partitions.reduce((sum, { files }) => sum + files.length, 0),
     ...{ snapshots: null, snapshot: null },
   }
+}
+
+function shownRegistered({ name, columns, partitions, buckets, ...table }: RegisteredTable): ShownTable {
+  const format = buckets === null ? 'parquet' : (`parquet, ${buckets} buckets` as const)
+  const { files, rows, bytes } = table
+  const figures = { files, rows, bytes, columns: columns.length, partitions }
+  return { name: tableText(name), format, isRegistered: true, ...figures, snapshots: null, snapshot: null }
+}
+
+/** Names are told apart as SQL does. */
+function hasName(tables: readonly { name: TableName }[], name: TableName): boolean {
+  const text = tableText(name).toLowerCase()
+  return tables.some((table) => tableText(table.name).toLowerCase() === text)
 }
 
 function shownIceberg({ name, columns, ...table }: IcebergTable): ShownTable {
@@ -119,12 +137,19 @@ export const sqlCommand: Command = {
     const { queryTables } = await import('../../run/tables/query-tables.ts')
     const { signal } = context.environment
     const ask = async (): Promise<QueryResult> => {
-      const located = await locateFiles(store, await readCommits(store, context))
-      return await withSpill((spill) => queryTables(store, sql, located, { ...resources(context), spill, signal }))
+      const commits = await readCommits(store, context)
+      const registered = await namedTables(store, commits, sql, signal)
+      const located = (await locateFiles(store, commits)).filter(({ name }) => !hasName(registered, name))
+      const all = [...located, ...registered]
+      return await withSpill((spill) => queryTables(store, sql, all, { ...resources(context), spill, signal }))
     }
     // A run that publishes meanwhile takes the files of the old partition away: then the new one is asked.
     const result = await ask().catch((error: unknown) => {
-      if (hasCode(error, 'engine') && /No files found|No such file|Cannot open file/i.test(error.message)) return ask()
+      if (
+        hasCode(error, 'engine', 'storage') &&
+        /No files found|No such file|Cannot open file|ENOENT/i.test(error.message)
+      )
+        return ask()
       throw error
     })
     writeResult(context, result)

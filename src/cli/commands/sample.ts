@@ -72,21 +72,21 @@ async function makeSample(
   const sample = pipeline.sample({ rows, columns, now: now(), seed, drop, params: givenParams(context, pipeline) })
   const onFile = (done: number, total: number): void =>
     display.progress(`sample ${pipeline.name}`, { phase: 'write', percent: (100 * done) / total })
-  const files = await withSpill(async (spill) => {
+  const written = await withSpill(async (spill) => {
     const copies = (sample.postgres?.copies ?? []).map((copy, index) => ({
       ...copy,
       folder: join(spill, `rows-${index}`),
     }))
-    const written = await writeSample(
+    const made = await writeSample(
       { ...sample, copies },
       store.locate,
       { ...resources(context), spill, signal },
       onFile,
     )
     if (sample.postgres !== undefined) await loadSample(sample.postgres, copies, store)
-    return written
+    return made
   }).finally(display.end)
-  return { pipeline: pipeline.name, rows, files }
+  return { pipeline: pipeline.name, ...written }
 }
 
 async function loadSample(
@@ -130,15 +130,21 @@ export const demoCommand: Command = {
     const flags = new Map([...context.flags, ['root', context.flags.get('root') ?? 'millrace-demo']])
     const own: CommandContext = { ...context, flags }
     const startedMs = performance.now()
-    for (const { name } of environment.systems) {
+    for (const { name, demo = {} } of environment.systems) {
       const pipeline = await findPipeline(name, {}, environment)
       if (pipeline.sample === null) continue
       const store = await openStore(own, false)
       const made = await makeSample(own, pipeline, store)
       stdout.write(
-        `\n── ${name}: ${pipeline.description}\n${count(made.rows)} sample rows in ${plural(made.files, 'file')}\n`,
+        `\n── ${name}: ${pipeline.description}\n${count(made.rows)} rows in ${plural(made.files, 'file')} for a sample\n`,
       )
-      const code = await runCommand.run({ ...own, positionals: [name], isJson: false, flags: runFlags(flags) })
+      const given = {
+        ...own,
+        positionals: [name],
+        isJson: false,
+        flags: new Map([...runFlags(flags), ...Object.entries(demo)]),
+      }
+      const code = (await runCommand.run(given)) || (await cleanRoomsDemo(given, pipeline))
       if (code !== 0) return code
     }
     stdout.write('\n── what came out\n')
@@ -148,6 +154,18 @@ export const demoCommand: Command = {
     )
     return 0
   },
+}
+
+/** Offers a pipeline's tables in the clean rooms of an account below the root, and reports on them. */
+async function cleanRoomsDemo(context: CommandContext, { name, cleanRooms }: Pipeline): Promise<number> {
+  if (cleanRooms === null) return 0
+  const { cleanroomsCommand } = await import('./cleanrooms.ts')
+  for (const action of ['apply', 'report']) {
+    context.environment.stdout.write(`\n── ${name}: cleanrooms ${action}\n`)
+    const code = await cleanroomsCommand.run({ ...context, positionals: [action] })
+    if (code !== 0) return code
+  }
+  return 0
 }
 
 function runFlags(flags: Map<string, string>): Map<string, string> {
@@ -168,5 +186,8 @@ function nextSteps(command: string, root: string): string {
     `${command} run farm-records --root ${root}`,
     `${command} sql --root ${root} "select state_fsa_code, count(*) n from farm_records_reporting.tract_producer_year group by 1 order by 1"`,
     `${command} run farm-records-maintenance --root ${root}`,
+    `${command} run flywheel-bucketed --root ${root} --only create-athena-bucketed-tables   # in 256 buckets`,
+    `${command} sql --root ${root} "select snapshot_dt, count(*) n from omc_flywheel_dev.part_ibe_01_a group by 1"`,
+    `${command} cleanrooms plan --root ${root}          # nothing differs; try verify, lint, discover`,
   ].join('\n')
 }

@@ -14,20 +14,24 @@ export type SampleContent = {
   copies?: { sql: string; folder: string }[]
 }
 
-/** Runs what prepares the sample and writes its files; gives the number of those that stay. Paths are resolved by `locate`. */
+/** Runs what prepares the sample and writes its files; gives how many files there are and the rows in them. Paths are resolved by `locate`. */
 export async function writeSample(
   sample: SampleContent,
   locate: (path: string) => string,
   options: SessionOptions,
   onFile: (done: number, total: number) => void,
-): Promise<number> {
+): Promise<{ files: number; rows: number }> {
   const session = await openSession(options)
+  let rows = 0
   try {
     for (const sql of sample.prepare) await session.run(sql)
     for (const [index, file] of sample.files.entries()) {
       const target = locate(file.path)
       fs.mkdirSync(path.dirname(target), { recursive: true })
-      await session.run(`COPY (${file.sql}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION snappy)`)
+      const [written] = await session.rows(
+        `COPY (${file.sql}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION snappy)`,
+      )
+      rows += Number(written?.Count)
       onFile(index + 1, sample.files.length)
     }
     for (const { sql, folder } of sample.copies ?? []) await writeCsv(session, sql, folder)
@@ -38,5 +42,5 @@ export async function writeSample(
     fs.mkdirSync(path.dirname(locate(relative)), { recursive: true })
     fs.writeFileSync(locate(relative), content)
   }
-  return sample.files.length + sample.raw.length
+  return { files: sample.files.length + sample.raw.length, rows }
 }

@@ -1,5 +1,5 @@
 /** One DuckDB database in this process: opening, settings, errors. DuckDB is loaded on first use. */
-import type { DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBInstance, DuckDBScalarFunction } from '@duckdb/node-api'
 import { MillraceError, messageOf } from '../../errors.ts'
 
 // Of the memory given, DuckDB gets what Node, open Parquet files and the allocator's slack leave: with 20,000 files and a
@@ -7,6 +7,11 @@ import { MillraceError, messageOf } from '../../errors.ts'
 const engineShare = 0.75
 const reserveBytes = 640 * 2 ** 20
 const engineBytesMin = 128 * 2 ** 20 // below this DuckDB cannot sort one block per thread
+
+/** What DuckDB has of the memory given. */
+export function engineBytes(memoryBytes: number): number {
+  return Math.max(engineBytesMin, Math.floor(memoryBytes * engineShare) - reserveBytes)
+}
 
 export type SessionOptions = { memoryBytes: number; threads: number; spill: string; signal?: AbortSignal }
 /** `sharesThreads`: all connections work at the same time, and are to have no more threads together than there are. */
@@ -23,8 +28,13 @@ export type Session = {
   percent(): number
   /** The same database over another connection, so that statements run side by side. */
   fork(): Promise<Session>
+  /** Gives the database functions of ours, once however often it is asked to. */
+  define(functions: FunctionMaker): Promise<void>
   close(): void
 }
+
+/** Makes functions for queries out of DuckDB's module. */
+export type FunctionMaker = (duckdb: typeof import('@duckdb/node-api')) => DuckDBScalarFunction[]
 
 /** A database in memory, and how to work in it. */
 export type Database = {
@@ -37,18 +47,23 @@ export type Database = {
 /** Opens a database, with all dates and times in UTC. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
-  const bytes = Math.max(engineBytesMin, Math.floor(options.memoryBytes * engineShare) - reserveBytes)
   const instance = await opened(() =>
     DuckDBInstance.create(':memory:', {
       threads: String(options.threads),
-      memory_limit: `${bytes}B`,
+      memory_limit: `${engineBytes(options.memoryBytes)}B`,
       temp_directory: options.spill,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     }),
   )
   const { threads, sharesThreads = false } = options
-  const sharing = { isWanted: sharesThreads, all: threads, helpers: threads - 1, connections: 0 }
+  const sharing = {
+    isWanted: sharesThreads,
+    all: threads,
+    helpers: threads - 1,
+    connections: 0,
+    defined: new Set<FunctionMaker>(),
+  }
   return {
     connect: (signal, schema) => connect(instance, sharing, signal, schema),
     close: () => instance.closeSync(),
@@ -59,7 +74,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
  * The threads of a database: every connection runs its statements in one of its own, and all of them have the same helpers. A
  * connection that waits for a helper does so at full speed, so there are only helpers for the threads that nobody else has.
  */
-type Sharing = { isWanted: boolean; all: number; helpers: number; connections: number }
+type Sharing = {
+  isWanted: boolean
+  all: number
+  helpers: number
+  connections: number
+  /** What the database has of functions of ours. */
+  defined: Set<FunctionMaker>
+}
 
 /** Opens a database with one connection, which closes it. */
 export async function openSession(options: SessionOptions): Promise<Session> {
@@ -108,6 +130,13 @@ async function connect(
       }),
     percent: () => connection.progress.percentage,
     fork: () => connect(instance, sharing, signal, schema),
+    define: (functions) =>
+      guarded(async () => {
+        const duckdb = await import('@duckdb/node-api')
+        if (sharing.defined.has(functions)) return
+        sharing.defined.add(functions)
+        for (const one of functions(duckdb)) connection.registerScalarFunction(one)
+      }),
     close: () => {
       signal?.removeEventListener('abort', interrupt)
       sharing.connections -= 1

@@ -497,6 +497,8 @@ def write_output(spark, storage, output, is_cached, staging, suffix):
     frame = frame if is_cached else frame.persist(StorageLevel.MEMORY_AND_DISK)
     if output.get('split') is not None:
         return write_parts(spark, storage, frame, output, staging, suffix)
+    if output.get('bucketed') is not None:
+        return write_bucketed(spark, storage, frame, output, staging)
     counts = frame.groupBy(F.spark_partition_id().cast('bigint').alias('part')).count().orderBy('part').collect()
     rows = sum(count for _, count in counts)
     file_count = min(output['fileCount'], rows)
@@ -536,6 +538,75 @@ def write_parts(spark, storage, frame, output, staging, suffix):
     return sum(file['rows'] for file in files), files
 
 
+def write_bucketed(spark, storage, frame, output, staging):
+    """Writes one file for each of Hive's buckets that has rows, sorted by the bucket's columns."""
+    from pyspark.sql import functions as F
+
+    bucketed, types = output['bucketed'], {column['name']: column['type'] for column in output['columns']}
+    keys = [F.col(quote(name)) for name in bucketed['columns']]
+    if bucketed['version'] == 1:
+        value = hive_hash(spark, keys)
+    else:
+        value = F.lit(0)
+        for name in bucketed['columns']:
+            own = F.expr(hive_hash_2(quote(name), types[name]))
+            value = value * F.lit(31) + F.coalesce(own, F.lit(0))
+    bucket = (value.bitwiseAND(F.lit(2**31 - 1)) % F.lit(bucketed['count'])).cast('int')
+    apart = locate(staging, '_writing-%s' % output['name'])
+    rows = frame.withColumn(FILE_COLUMN, bucket).repartition(FILE_COLUMN)
+    rows = rows.sortWithinPartitions(FILE_COLUMN, *[key.asc_nulls_first() for key in keys])
+    rows.write.option('compression', output['codec']).partitionBy(FILE_COLUMN).parquet(apart)
+    files = move_files(storage, apart, output['name'], staging, None, '%06d_0.parquet')
+    storage.system(apart).delete(storage.path(apart), True)
+    return sum(file['rows'] for file in files), files
+
+
+def hive_hash(spark, columns):
+    """Hive's hash of version 1 of columns together, which Spark has for tables of Hive."""
+    from pyspark.sql import Column
+
+    jvm = spark.sparkContext._jvm
+    expressions = jvm.PythonUtils.toSeq([column._jc.expr() for column in columns])
+    return Column(jvm.org.apache.spark.sql.Column(jvm.org.apache.spark.sql.catalyst.expressions.HiveHash(expressions)))
+
+
+# Of the types whose values are hashed as big-endian numbers, the digits that they have in hexadecimal.
+HEX_DIGITS = {'smallint': 4, 'int': 8, 'date': 8, 'bigint': 16}
+
+
+def hive_hash_2(name, kind):
+    """
+    Hive's hash of version 2 in SQL: Murmur3 of the value's bytes, the last of them with their sign. Whole numbers wrap around,
+    as ANSI is off. What is needed twice is named by a lambda.
+    """
+    if kind == 'boolean':
+        return 'CAST(%s AS int)' % name
+    if kind == 'tinyint':
+        return 'CAST(%s AS int)' % name  # Hive forgot to mix it
+    value = name
+    if kind == 'date':
+        value = 'unix_date(%s)' % name
+    if kind in HEX_DIGITS:
+        value = "unhex(right(lpad(hex(CAST(%s AS bigint)), 16, '0'), %d))" % (value, HEX_DIGITS[kind])
+    blocks = (
+        'transform(transform(%s, k -> CAST(conv(hex(substring(b, 4 * k + 1, 4)), 16, 10) AS bigint)), '
+        'v -> CAST(shiftleft(v & 255, 24) | shiftleft(v & 65280, 8) | (shiftright(v, 8) & 65280) | shiftright(v, 24) AS int))'
+    ) % numbers_below('length(b) div 4')
+    last = 'CAST(CAST(CAST(conv(hex(substring(b, 4 * (length(b) div 4) + 1 + j, 1)), 16, 10) AS int) AS tinyint) AS int)'
+    tail = 'aggregate(%s, 0, (t, j) -> t ^ shiftleft(%s, 8 * j))' % (numbers_below('length(b) % 4'), last)
+    mixed = 'transform(transform(%s, m -> m * -862048943), m -> (shiftleft(m, 15) | shiftrightunsigned(m, 17)) * 461845907)'
+    step = '(h, k) -> (shiftleft(h ^ k, 13) | shiftrightunsigned(h ^ k, 19)) * 5 - 430675100'
+    hashed = 'aggregate(%s, 104729, %s) ^ %s[0] ^ length(b)' % (mixed % blocks, step, mixed % ('array(%s)' % tail))
+    for shift, factor in ((16, -2048144789), (13, -1028477387), (16, 1)):
+        hashed = 'transform(array(%s), x -> (x ^ shiftrightunsigned(x, %d)) * %d)[0]' % (hashed, shift, factor)
+    return 'transform(array(CAST(%s AS binary)), b -> IF(b IS NULL, NULL, %s))[0]' % (value, hashed)
+
+
+def numbers_below(count):
+    """SQL: the whole numbers from 0 to `count` (exclusive). A sequence alone would count backwards where there is none."""
+    return 'filter(sequence(0, greatest(%s - 1, 0)), n -> n < %s)' % (count, count)
+
+
 def output_column(column, there):
     from pyspark.sql import functions as F
 
@@ -566,14 +637,14 @@ def spread_rows(spark, frame, counts, rows, file_count):
     return numbered.repartition(4 * file_count, FILE_COLUMN)
 
 
-def move_files(storage, apart, name, staging, suffix, in_folders=False):
+def move_files(storage, apart, name, staging, suffix, named=None, in_folders=False):
     folders = sorted((int(folder.partition('=')[2]), folder) for folder, _ in storage.list(apart) if '=' in folder)
     system = storage.system(apart)
     system.mkdirs(storage.path(locate(staging, name)))
     files = []
     for index, folder in folders:
         [(written, size)] = storage.list('%s/%s' % (apart, folder))
-        path = '%s/part-%05d-%s.parquet' % (name, index, suffix)
+        path = '%s/%s' % (name, named % index if named else 'part-%05d-%s.parquet' % (index, suffix))
         if in_folders:
             path = '%s/%d/part-00000-%s.parquet' % (name, index, suffix)
             system.mkdirs(storage.path(locate(staging, '%s/%d' % (name, index))))

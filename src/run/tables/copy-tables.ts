@@ -12,7 +12,7 @@ import type { TableChange, TablePlan } from '../../types.ts'
 import { csvQuery } from './csv-query.ts'
 import { postgresConnection } from './postgres-connection.ts'
 import { copyProperty, placeText, readCopyRecord } from './postgres-record.ts'
-import type { TableContext, TableUnit, TableWork } from './table-work.ts'
+import { commitMark, type TableContext, type TableUnit, type TableWork } from './table-work.ts'
 import { committedBy, existingTable, tableRead, targetTable } from './target-table.ts'
 import { isWaiting, waitingKeys } from './waiting-changes.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
@@ -161,12 +161,7 @@ async function copy(
         ...(Object.keys(set).length === 0 ? [] : [{ then: 'update' as const, set }]),
       ],
       whenNotMatched: { when: 'NOT s."$gone"', values: all },
-      summary: {
-        'millrace.run': context.run,
-        'millrace.task': task.name,
-        'millrace.kind': task.kind,
-        'millrace.source': record.source,
-      },
+      summary: { ...commitMark(task, context), 'millrace.source': record.source },
       properties: { [copyProperty]: JSON.stringify(record) },
       expectedProperties: { [copyProperty]: before },
     })

@@ -12,7 +12,7 @@ import { findDamaged } from './damaged-drops.ts'
 import { bookmarkProperty, bookmarkText, type DropBookmark, definitionText, parseBookmark } from './drop-bookmark.ts'
 import { quarantineFiles, quarantineRows } from './quarantine.ts'
 import { type DropSurvey, surveyDrops } from './survey-drops.ts'
-import type { TableContext, TableUnit, TableWork } from './table-work.ts'
+import { commitMark, type TableContext, type TableUnit, type TableWork } from './table-work.ts'
 import { committedBy, existingTable, tableRead, targetTable } from './target-table.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
@@ -123,7 +123,7 @@ async function changeTable(
       ],
       whenMatched: [{ when: isNewer(task), then: 'update', set: bySource(ingest, drop) }],
       whenNotMatched: { values: bySource(ingest, null) },
-      summary: { 'millrace.run': context.run, 'millrace.task': task.name, 'millrace.kind': task.kind },
+      summary: commitMark(task, context),
       properties: { [bookmarkProperty]: bookmarkText(after(drop, survey, unreadable, task, read.newest, bookmark)) },
       expectedProperties: before === undefined ? {} : { [bookmarkProperty]: before },
     })

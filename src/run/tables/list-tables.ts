@@ -1,6 +1,7 @@
 /** The Iceberg tables of a root, as their metadata tells them; no data is opened. */
 import { icebergFolder } from '../../define/iceberg-tables.ts'
 import { folderCatalog } from '../../iceberg/folder-catalog.ts'
+import { snapshotTotals } from '../../iceberg/summary.ts'
 import { hiveType } from '../../iceberg/type-text.ts'
 import type { Column, Store, TableName } from '../../types.ts'
 
@@ -38,7 +39,7 @@ function described({
 }: Awaited<ReturnType<ReturnType<typeof folderCatalog>['load']>>): IcebergTable {
   const head = metadata.refs.main?.['snapshot-id']
   const snapshot = metadata.snapshots.find((one) => one['snapshot-id'] === head)
-  const total = (name: string): number => Number(snapshot?.summary[`total-${name}`] ?? 0)
+  const { rows, bytes, dataFiles, deleteFiles } = snapshotTotals(snapshot ?? null)
   const schema = metadata.schemas.find((one) => one['schema-id'] === metadata['current-schema-id'])
   const spec = metadata['partition-specs'].find((one) => one['spec-id'] === metadata['default-spec-id'])
   return {
@@ -46,10 +47,7 @@ function described({
     format: 'iceberg',
     columns: (schema?.fields ?? []).map(({ name, type }) => ({ name, type: hiveType(type) })),
     partitionedBy: (spec?.fields ?? []).map(({ name }) => name),
-    // A deleted row is a row of a file and one of a delete file.
-    rows: Math.max(0, total('records') - total('position-deletes')),
-    bytes: total('files-size'),
-    files: total('data-files') + total('delete-files'),
+    ...{ rows, bytes, files: dataFiles + deleteFiles },
     snapshots: metadata.snapshots.length,
     snapshot: snapshot === undefined ? null : String(snapshot['snapshot-id']),
     snapshotAt: snapshot === undefined ? null : new Date(snapshot['timestamp-ms']).toISOString(),

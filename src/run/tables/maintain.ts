@@ -4,8 +4,7 @@ import type { Table } from '../../iceberg/table.ts'
 import type { PlannedTable, TableChange } from '../../types.ts'
 import { headId, readRecords } from './merge-record.ts'
 import { copyProperty, readSyncRecord } from './postgres-record.ts'
-import type { TableContext, TableUnit, TableWork } from './table-work.ts'
-import { noCounts } from './table-work.ts'
+import { commitMark, noCounts, type TableContext, type TableUnit, type TableWork } from './table-work.ts'
 import { existingTable, tableRead } from './target-table.ts'
 import { isCopy } from './waiting-changes.ts'
 
@@ -59,7 +58,7 @@ function days(ms: number): string {
 
 async function maintainTable(task: MaintainTask, name: string, context: TableContext): Promise<TableChange> {
   const table = await context.lease.warehouse.table(name)
-  const summary = { 'millrace.run': context.run, 'millrace.task': task.name, 'millrace.kind': task.kind }
+  const summary = commitMark(task, context)
   const compacted = task.compact ? await table.compact({ summary }) : null
   const now = Date.now()
   const retainLast = Math.max(task.keepSnapshots, await neededSnapshots(table, context))

@@ -19,8 +19,7 @@ import {
   type Stretch,
 } from './merge-record.ts'
 import { quarantineRows } from './quarantine.ts'
-import type { TableContext, TableUnit, TableWork } from './table-work.ts'
-import { noCounts } from './table-work.ts'
+import { commitMark, noCounts, type TableContext, type TableUnit, type TableWork } from './table-work.ts'
 import { committedBy, existingTable, tableRead } from './target-table.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
@@ -182,10 +181,7 @@ async function mergeRows(
     ...(task.orderBy.length === 0 ? {} : { orderBy: task.orderBy }),
     whenMatched: task.whenMatched ? [{ when: changed, then: 'update', set }] : [],
     whenNotMatched: { values },
-    summary: {
-      ...{ 'millrace.run': context.run, 'millrace.task': task.name, 'millrace.kind': task.kind },
-      [definitionEntry]: definition,
-    },
+    summary: { ...commitMark(task, context), [definitionEntry]: definition },
     properties: recordAfter(choice),
     expectedProperties: { [recordsProperty]: target.metadata.properties[recordsProperty] },
   })

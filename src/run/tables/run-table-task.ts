@@ -1,8 +1,9 @@
 /** Plans and runs work on tables: unit by unit, several side by side. */
 import type { TableTask } from '../../define/data-task.ts'
-import { MillraceError, messageOf, unreachable } from '../../errors.ts'
+import { MillraceError, unreachable } from '../../errors.ts'
 import type { PlannedTable, TableChange, TablePlan } from '../../types.ts'
 import { runPath } from '../run-log.ts'
+import { sideBySide, unitsFailure } from '../side-by-side.ts'
 import type { PlanningContext, TaskContext } from '../task-context.ts'
 import { openCopyTables } from './copy-tables.ts'
 import { openIngest } from './ingest.ts'
@@ -61,25 +62,13 @@ export async function planTableTask(task: TableTask, context: PlanningContext): 
   })
 }
 
-/** Runs a task. Of several units one that fails leaves the others done; gives what failed, by unit. */
-export async function runTableTask(task: TableTask, context: TaskContext, done: Done): Promise<Map<string, unknown>> {
+/** Runs a task. Of several units one that fails leaves the others done; the error has a line for each, `<unit>  <message>`. */
+export async function runTableTask(task: TableTask, context: TaskContext, done: Done): Promise<void> {
   if (context.engine.name !== 'duckdb') throw notHere(task, context.engine.name)
-  return await withWork(task, context, async ({ units, atOnce }) => {
-    const failures = new Map<string, unknown>()
-    const waiting = [...units]
-    const work = async (): Promise<void> => {
-      for (let unit = waiting.shift(); unit !== undefined; unit = waiting.shift()) {
-        try {
-          if (context.signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
-          done(await runUnit(task, unit, context))
-        } catch (error) {
-          failures.set(unit.name, error)
-          if (context.signal.aborted || units.length === 1) waiting.length = 0
-        }
-      }
-    }
-    await Promise.all(Array.from({ length: Math.min(atOnce, units.length) }, work))
-    return failures
+  await withWork(task, context, async ({ units, atOnce }) => {
+    const { signal } = context
+    const failures = await sideBySide(units, atOnce, signal, async (unit) => done(await runUnit(task, unit, context)))
+    if (failures.size > 0) throw unitsFailure(failures, units.length === 1, signal)
   })
 }
 
@@ -95,30 +84,15 @@ async function runUnit(task: TableTask, unit: TableUnit, context: TaskContext): 
   const { path, write } = context
   const planned = await unit.plan()
   const { partition } = planned
-  // What a dry run leaves undone before this task is why: it is no failure.
-  if (planned.kind === 'table-later' && context.dryRun) {
-    await write({
-      type: 'unchanged',
-      task: task.name,
-      path,
-      partition,
-      consumed: 0,
-      standingFiles: 0,
-      why: planned.why,
-    })
-    return null
-  }
-  if (planned.kind === 'table-later') throw new MillraceError('not-found', `task ${task.name}  ${planned.why}`)
-  if (planned.kind === 'table-unchanged' && (planned.done === null || context.dryRun)) {
-    await write({
-      type: 'unchanged',
-      task: task.name,
-      path,
-      partition,
-      consumed: 0,
-      standingFiles: 0,
-      why: planned.why,
-    })
+  if (planned.kind === 'table-later' && !context.dryRun)
+    throw new MillraceError('not-found', `task ${task.name}  ${planned.why}`)
+  // What a dry run leaves undone before this task is why nothing is done: it is no failure.
+  if (
+    planned.kind === 'table-later' ||
+    (planned.kind === 'table-unchanged' && (planned.done === null || context.dryRun))
+  ) {
+    const { why } = planned
+    await write({ type: 'unchanged', task: task.name, path, partition, consumed: 0, standingFiles: 0, why })
     return null
   }
   if (planned.kind === 'table-unchanged') return await announce(task, partition, planned.done as TableChange, context)
@@ -128,7 +102,8 @@ async function runUnit(task: TableTask, unit: TableUnit, context: TaskContext): 
   return await announce(task, partition, await unit.change(planned.plan), context)
 }
 
-async function announcePlan(plan: TablePlan, context: TaskContext): Promise<void> {
+/** Keeps a plan with the run and says what it does. */
+export async function announcePlan(plan: TablePlan, context: TaskContext): Promise<void> {
   const { store, run, attempt, path, dryRun, write, onPlan } = context
   onPlan(plan)
   const name = [path, plan.partition, String(attempt)].map((part) => encodeURIComponent(part).slice(0, 80)).join('.')
@@ -152,16 +127,4 @@ async function announce(
   const { path, write } = context
   await write({ type: 'table-changed', task: task.name, path, partition, ...change })
   return change
-}
-
-/** The error of a task of which some units failed. */
-export function tableFailure(failures: ReadonlyMap<string, unknown>, units: number, signal: AbortSignal): unknown {
-  const [first] = failures.values()
-  if (units === 1) return first
-  if (signal.aborted) return new MillraceError('cancelled', 'stopped on request', { cause: first })
-  const lines = [...failures].map(([name, error]) => {
-    const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ')
-    return message.startsWith(`${name}  `) ? message : `${name}  ${message}`
-  })
-  return new MillraceError('units-failed', lines.sort().join('\n'), { cause: first })
 }

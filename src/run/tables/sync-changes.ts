@@ -16,9 +16,15 @@ import { existingTable, tableRead } from './target-table.ts'
 import { isCopy } from './waiting-changes.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
+const tablesAtOnce = 2 // a server works on each in a process of its own; the embedded one takes them one after the other
+
 /** One unit for each table. */
 export async function openSyncChanges(task: SyncChangesTask, context: TableContext): Promise<TableWork> {
-  return { units: task.tables.map((table) => syncUnit(task, table, context)), atOnce: 1, close: async () => {} }
+  return {
+    units: task.tables.map((table) => syncUnit(task, table, context)),
+    atOnce: tablesAtOnce,
+    close: async () => {},
+  }
 }
 
 function syncUnit(task: SyncChangesTask, sync: SyncTable, context: TableContext): TableUnit {
@@ -51,7 +57,7 @@ function syncUnit(task: SyncChangesTask, sync: SyncTable, context: TableContext)
           reads: [tableRead(source)],
           steps: [
             {
-              what: `find what ${waiting?.length ?? 'the'} snapshots of ${sync.from} after ${since} changed`,
+              what: `find what changed in ${sync.from} after ${since}${waiting === undefined ? '' : `, in ${waiting.length} of its snapshots`}`,
               sql: null,
             },
             {

@@ -1,6 +1,7 @@
 /** The Iceberg table that a task writes: found, made, or brought to its definition. */
 import type { TableLayout } from '../../define/iceberg-tables.ts'
 import { hasCode } from '../../errors.ts'
+import { snapshotTotals } from '../../iceberg/summary.ts'
 import type { Table } from '../../iceberg/table.ts'
 import type { Warehouse } from '../../iceberg/warehouse.ts'
 import type { Column, TableCounts, TableRead } from '../../types.ts'
@@ -52,14 +53,8 @@ async function create(
 /** What a table has now, as a plan tells it. */
 export function tableRead(table: Table): TableRead {
   const snapshot = table.snapshot()
-  const total = (name: string): number => Number(snapshot?.summary[`total-${name}`] ?? 0)
-  return {
-    name: table.name,
-    snapshot: snapshot === null ? null : String(snapshot['snapshot-id']),
-    files: total('data-files'),
-    rows: Math.max(0, total('records') - total('position-deletes')),
-    bytes: total('files-size'),
-  }
+  const { dataFiles: files, rows, bytes } = snapshotTotals(snapshot)
+  return { name: table.name, snapshot: snapshot === null ? null : String(snapshot['snapshot-id']), files, rows, bytes }
 }
 
 /** What a run committed to a table before it could say so: the snapshot, and its changes as the table tells them. */

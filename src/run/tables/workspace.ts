@@ -11,7 +11,6 @@ export type Workspace = {
   keep(name: string, sql: string): Promise<string>
   /** Makes such a table under a name that this workspace has not used. */
   keepMore(sql: string): Promise<string>
-  drop(name: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -22,10 +21,6 @@ export async function openWorkspace({ warehouse, unique }: WarehouseLease): Prom
   const database = `work_${own}`
   const kept = new Set<string>()
   await session.run(`ATTACH ':memory:' AS ${database}; SET search_path = '${database}.main,memory.main'`)
-  const drop = async (name: string): Promise<void> => {
-    await session.run(`DROP TABLE IF EXISTS memory.main.${name}`)
-    kept.delete(name)
-  }
   const keep = async (name: string, sql: string): Promise<string> => {
     const table = `${own}_${name}`
     kept.add(table)
@@ -46,10 +41,9 @@ export async function openWorkspace({ warehouse, unique }: WarehouseLease): Prom
       more += 1
       return keep(`more_${more}`, sql)
     },
-    drop,
     close: async () => {
       try {
-        for (const name of [...kept]) await drop(name)
+        for (const name of kept) await session.run(`DROP TABLE IF EXISTS memory.main.${name}`)
         await session.run(`SET search_path = 'memory.main'; DETACH ${database}`)
       } finally {
         session.close()

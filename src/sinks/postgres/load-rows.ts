@@ -1,7 +1,7 @@
 /** Puts rows into tables of PostgreSQL, all in one transaction. */
-import type { Database } from '../../postgres/database.ts'
-import { databaseError } from '../../postgres/database.ts'
+import { type Database, told } from '../../postgres/database.ts'
 import { quoteIdentifier } from '../../postgres/describe.ts'
+import { transaction } from '../../postgres/transaction.ts'
 
 /** Files of CSV with rows of a table, `schema.table`; `upsert` replaces those with the same key. */
 export type RowsToLoad = {
@@ -19,15 +19,13 @@ export default async function loadRows(
 ): Promise<void> {
   const database = await connect()
   try {
-    await database.query('BEGIN')
-    await database.query("SET LOCAL TIME ZONE 'UTC'")
-    for (const sql of before) await database.query(sql)
-    for (const [index, rows] of copies.entries()) await load(database, rows, `pg_temp.millrace_rows_${index}`)
-    for (const sql of after) await database.query(sql)
-    await database.query('COMMIT')
-  } catch (error) {
-    await database.query('ROLLBACK').catch(() => {}) // the connection may be what failed
-    throw databaseError(database.where, error)
+    await told(database, () =>
+      transaction(database, {}, async () => {
+        for (const sql of before) await database.query(sql)
+        for (const [index, rows] of copies.entries()) await load(database, rows, `pg_temp.millrace_rows_${index}`)
+        for (const sql of after) await database.query(sql)
+      }),
+    )
   } finally {
     await database.close()
   }

@@ -1,0 +1,161 @@
+/**
+ * Makes the changes of a plan, one request after the other, in an order in which each finds what it needs. What a failure leaves is a
+ * smaller plan: plan again and go on. Nothing is remembered between.
+ */
+import type { CleanRoomsAccount } from './account.ts'
+import {
+  analysisRuleMaker,
+  associationMaker,
+  associationRuleMaker,
+  type ChangeContext,
+  configuredTableMaker,
+  type Maker,
+} from './change-clean-rooms.ts'
+import { erTableMaker, idNamespaceMaker, schemaMappingMaker } from './change-entity-resolution.ts'
+import type { Change } from './compare.ts'
+import { type CleanRooms, type CleanRoomsEnvironment, cleanRoomsEnvironment } from './definition.ts'
+import { type CleanRoomsPlan, planCleanRooms } from './plan.ts'
+import type { Fields, ObservedAccount, ResourceKind } from './resources.ts'
+import { isConflict, isMissing, serviceError } from './service-error.ts'
+
+const makers: Record<ResourceKind, Maker> = {
+  'er-table': erTableMaker,
+  'configured-table': configuredTableMaker,
+  'analysis-rule': analysisRuleMaker,
+  association: associationMaker,
+  'association-rule': associationRuleMaker,
+  'schema-mapping': schemaMappingMaker,
+  'id-namespace': idNamespaceMaker,
+}
+/** A rule is known by what it belongs to. */
+const owners: Partial<Record<ResourceKind, ResourceKind>> = {
+  'analysis-rule': 'configured-table',
+  'association-rule': 'association',
+}
+
+/**
+ * Plans and makes the changes; gives those that were made. A request whose answer was lost is sent again by the SDK and then finds its
+ * own work in the way: where a new plan has no such change any more, it goes on with that plan. Throws `service`.
+ */
+export async function applyCleanRooms(
+  definition: CleanRooms,
+  env: string,
+  account: CleanRoomsAccount,
+  options: { prune?: boolean; onChange?: (change: Change) => void } = {},
+): Promise<CleanRoomsPlan & { made: Change[] }> {
+  const environment = cleanRoomsEnvironment(definition, env)
+  const made: Change[] = []
+  const isMade = ({ action, kind, name }: Change): boolean =>
+    made.some((each) => each.action === action && each.kind === kind && each.name === name)
+  const onChange = (change: Change): void => {
+    if (isMade(change)) return // a table that is changed twice is one change
+    made.push(change)
+    options.onChange?.(change)
+  }
+  let plan = await planCleanRooms(definition, env, account, options)
+  for (;;) {
+    try {
+      await applyChanges(account, environment, plan.observed, plan.changes, onChange)
+      return { ...plan, made }
+    } catch (error) {
+      const failed = plan.changes.find((change) => !isMade(change))
+      if (failed === undefined || !(error instanceof Error) || !isConflict(error.cause)) throw error
+      plan = await planCleanRooms(definition, env, account, options)
+      const stands = plan.changes.some(({ kind, name }) => kind === failed.kind && name === failed.name)
+      if (stands) throw error
+      onChange(failed)
+    }
+  }
+}
+
+/** Makes the changes in their order. Throws `service` for the first that cannot be made; those before it stand. */
+export async function applyChanges(
+  account: CleanRoomsAccount,
+  environment: CleanRoomsEnvironment,
+  observed: ObservedAccount,
+  changes: readonly Change[],
+  onChange: (change: Change) => void = () => undefined,
+): Promise<void> {
+  const ids = new Map(observed.resources.map(({ kind, name, id }) => [`${kind} ${name}`, id]))
+  const context = (kind: ResourceKind, name: string, id?: string): ChangeContext => ({
+    ...{ account, environment },
+    id: id ?? ids.get(`${owners[kind] ?? kind} ${name}`) ?? '',
+    tableId: (table) => ids.get(`configured-table ${table}`) ?? table,
+  })
+  const create = async ({ kind, name, after }: Change): Promise<void> => {
+    ids.set(`${kind} ${name}`, await makers[kind].create(context(kind, name), name, after?.fields ?? {}))
+  }
+  const remove = async ({ kind, before }: Change): Promise<void> => {
+    if (before === null) return
+    try {
+      await makers[kind].remove(context(kind, before.name, before.id), before.name, before.fields)
+    } catch (error) {
+      if (!isMissing(error)) throw error // gone already is what was asked for
+    }
+  }
+  const make = async (change: Change): Promise<void> => {
+    const { action, kind, name, after } = change
+    if (action === 'create') return await create(change)
+    if (action === 'delete') return await remove(change)
+    if (action === 'rename') return await rename(change, create, remove)
+    if (action === 'update') {
+      await makers[kind].update(context(kind, name), name, after?.fields ?? {})
+      return
+    }
+    await remove(change)
+    await create(change)
+  }
+  for (const change of columnsBothWays(changes)) {
+    try {
+      await make(change)
+    } catch (error) {
+      const stands = 'What was done before stands; run the same command again to go on'
+      const told = serviceError(change.action, `${change.kind} ${change.name}`, error)
+      if (told instanceof Error && told !== error) told.message = `${told.message}. ${stands}`
+      throw told
+    }
+    onChange(change)
+  }
+}
+
+/** The new one first, so that queries find the table under one of its names; a service that takes only one at a time gets the old away first. */
+async function rename(
+  change: Change,
+  create: (change: Change) => Promise<void>,
+  remove: (change: Change) => Promise<void>,
+) {
+  try {
+    await create(change)
+  } catch (error) {
+    if (!isConflict(error)) throw error
+    await remove(change)
+    await create(change)
+    return
+  }
+  await remove(change)
+}
+
+/**
+ * A rule may name only allowed columns. Where both change, a table that loses columns keeps them until its rule has changed: the
+ * table is changed twice.
+ */
+function columnsBothWays(changes: readonly Change[]): Change[] {
+  const rules = new Set(changes.filter(({ kind }) => kind === 'analysis-rule').map(({ name }) => name))
+  const later: Change[] = []
+  const first = changes.map((change) => {
+    const { kind, action, name, before, after } = change
+    if (kind !== 'configured-table' || action !== 'update' || !rules.has(name) || before === null || after === null)
+      return change
+    const [old, now] = [columnsOf(before.fields), columnsOf(after.fields)]
+    if (old.every((column) => now.includes(column))) return change
+    later.push(change)
+    const both = { ...after, fields: { ...after.fields, allowedColumns: [...new Set([...now, ...old])] } }
+    return { ...change, after: both }
+  })
+  const end = first.findLastIndex(({ kind }) => kind === 'analysis-rule')
+  return later.length === 0 ? first : [...first.slice(0, end + 1), ...later, ...first.slice(end + 1)]
+}
+
+function columnsOf({ allowedColumns }: Fields): string[] {
+  return (allowedColumns ?? []) as string[]
+}

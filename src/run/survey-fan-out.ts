@@ -1,0 +1,178 @@
+/** Looks at a snapshot, at its split spec, and at the tables that an earlier split left. */
+import { type FanOutTask, splitTables } from '../define/fan-out.ts'
+import { hasCode, MillraceError, messageOf } from '../errors.ts'
+import { fileName } from '../formats/file-identity.ts'
+import { isIgnored } from '../formats/ignored-names.ts'
+import { hashFile, readFooter } from '../formats/parquet.ts'
+import type { SplitTable } from '../formats/split-spec.ts'
+import {
+  expiredFolders,
+  type FanOutSurvey,
+  isConsumed,
+  snapshotText,
+  splitScope,
+  splitTargets,
+  type TwinTable,
+} from '../plan/fan-out.ts'
+import type { SnapshotFile } from '../plan/split-columns.ts'
+import {
+  emptySnapshot,
+  type FoundSnapshot,
+  findSnapshot,
+  halfWritten,
+  listSnapshot,
+} from '../sources/snapshot-folder.ts'
+import type { CommitRecord, PublishedPartition, Store, StoreEntry } from '../types.ts'
+import { currentLocation, latestCommit, latestCommits } from './commits.ts'
+import { missingFiles } from './missing-files.ts'
+import type { SurveyContext } from './task-context.ts'
+
+/** Surveys a split. Throws what is wrong with the spec or the snapshot; nothing was written then. */
+export async function surveyFanOut(task: FanOutTask, context: SurveyContext): Promise<FanOutSurvey> {
+  const { store, onWarning } = context
+  const tables = await readSpec(task, store)
+  const snapshot = await findSnapshot(store, task.from.path, task.from.column, task.from.date)
+  const { date } = snapshot
+  const listed = await listSnapshot(store, snapshot)
+  for (const { path, reason } of [...snapshot.skipped, ...listed.skipped]) {
+    await onWarning(`${JSON.stringify(path)}  ${reason}`)
+  }
+  const commit = await latestCommit(store, splitScope(task, date))
+  const files = await snapshotFiles(snapshot, listed.files, commit, context)
+  const targets = splitTargets(task, date, tables)
+  const standing = await standingFiles(store, [...targets, ...expiredFolders(task, commit, targets)], commit, onWarning)
+  return {
+    ...{ commit, date, files, tables, standing },
+    lost: await lostFolders(store, commit),
+    isTold: await isTold(task, date, store),
+    twins: await twinTables(task, files, store),
+  }
+}
+
+async function readSpec({ tables: spec }: FanOutTask, store: Store): Promise<SplitTable[] | null> {
+  if (spec.kind === 'all-columns') return null
+  if (spec.text !== null) return splitTables(spec, spec.text)
+  if ((await store.kind(spec.file)) !== 'file') {
+    throw new MillraceError(
+      'no-input',
+      `${spec.file}  the split spec is not below ${store.root}. Put it there, or name another with --csv-file`,
+    )
+  }
+  return splitTables(spec, await store.readText(spec.file))
+}
+
+/** All footers are looked into before the first file is hashed: what is half written is known at once. */
+async function snapshotFiles(
+  { folder }: FoundSnapshot,
+  entries: readonly StoreEntry[],
+  commit: CommitRecord | null,
+  { store, signal, onProgress }: SurveyContext,
+): Promise<SnapshotFile[]> {
+  const footers = []
+  for (const entry of entries) {
+    if (signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
+    footers.push(await footerOf(store, entry))
+    await new Promise((resolve) => setImmediate(resolve)) // reads are synchronous: signals and heartbeats need their turn
+  }
+  if (footers.every(({ rows }) => rows === 0)) throw emptySnapshot(folder, entries.length)
+  const known = new Map((commit?.bookmark ?? []).map((file) => [file.path, file]))
+  const files: SnapshotFile[] = []
+  for (const [index, { path, bytes, modifiedMs }] of entries.entries()) {
+    if (signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
+    const before = known.get(path)
+    const isSame = before?.bytes === bytes && before.modifiedMs === modifiedMs
+    const sha256 = isSame ? before.sha256 : (await hashFile(store, { path, bytes, modifiedMs })).sha256
+    const { rows, columns, nullColumns, columnBytes } = footers[index] as (typeof footers)[number]
+    files.push({ path, bytes, sha256, rows, columns, nullColumns, columnBytes, modifiedMs })
+    onProgress(index + 1, entries.length)
+  }
+  return files
+}
+
+async function footerOf(store: Store, entry: StoreEntry): ReturnType<typeof readFooter> {
+  try {
+    return await readFooter(store, entry)
+  } catch (error) {
+    if (error instanceof MillraceError) throw error
+    const reason = messageOf(error)
+    // Of such a file nothing more will come: it is as its writer wanted it.
+    if (reason.startsWith('has two columns')) {
+      throw new MillraceError(
+        'usage',
+        `${JSON.stringify(entry.path)}  ${reason}. Deliver the snapshot with one of them`,
+        { cause: error },
+      )
+    }
+    throw halfWritten(entry.path, reason)
+  }
+}
+
+/** What lies in folders that may be replaced; a person is told of what no commit knows. */
+async function standingFiles(
+  store: Store,
+  folders: readonly string[],
+  commit: CommitRecord | null,
+  onWarning: SurveyContext['onWarning'],
+): Promise<Map<string, string[]>> {
+  const standing = new Map<string, string[]>()
+  for (const folder of folders) {
+    const files = (await store.list(folder)).files.map(({ path }) => path).filter((path) => !isIgnored(fileName(path)))
+    const published = commit?.partitions.find(({ location }) => location === folder)?.files ?? []
+    const names = new Set(published.map(({ name }) => name))
+    const others = files.filter((path) => !names.has(fileName(path)))
+    if (others.length > 0) {
+      await onWarning(
+        `${folder}/  holds ${others.length} ${others.length === 1 ? 'file' : 'files'} that no commit of Millrace wrote, such as ${JSON.stringify(fileName(others[0] as string))}; a split replaces the whole folder`,
+      )
+    }
+    standing.set(folder, files)
+  }
+  return standing
+}
+
+async function lostFolders(store: Store, commit: CommitRecord | null): Promise<Set<string>> {
+  const lost = new Set<string>()
+  for (const { location, files } of commit?.partitions ?? []) {
+    if ((await missingFiles(store, location, files)).length > 0) lost.add(location)
+  }
+  return lost
+}
+
+async function isTold(task: FanOutTask, date: string, store: Store): Promise<boolean> {
+  const text = snapshotText(task, date)
+  if (text === null) return true
+  const path = `${text.target}/${text.name}`
+  return (await store.kind(path)) === 'file' && (await store.readText(path)) === text.content
+}
+
+/** The tables of the twin that were made of these files by this key, and that stand. */
+async function twinTables(task: FanOutTask, files: readonly SnapshotFile[], store: Store): Promise<TwinTable[]> {
+  if (task.twin === null) return []
+  const found: TwinTable[] = []
+  for (const commit of await latestCommits(store, task.twin)) {
+    const { state, partitions } = commit
+    if (state.kind !== 'fan-out' || state.key !== task.key || !isConsumed(commit, files)) continue
+    for (const { location, codec, fileCount } of state.tables) {
+      const published = partitions.find((other) => other.location === location)
+      if (published === undefined) continue
+      const folder = await standingFolder(store, commit, published)
+      if (folder !== null) found.push({ folder, files: published.files, columns: published.columns, codec, fileCount })
+    }
+  }
+  return found
+}
+
+async function standingFolder(
+  store: Store,
+  commit: CommitRecord,
+  published: PublishedPartition,
+): Promise<string | null> {
+  try {
+    const folder = await currentLocation(store, commit, published)
+    return (await missingFiles(store, folder, published.files)).length === 0 ? folder : null
+  } catch (error) {
+    // What cannot be looked at is written again.
+    if (hasCode(error, 'storage')) return null
+    throw error
+  }
+}
