@@ -92,4 +92,5 @@ export {
 export { crawlTables } from './run/crawl.ts'
 export { default as processControl, type ProcessControl, type ProcessControlOptions } from './sinks/process-control.ts'
 export { default as webhook } from './sinks/webhook.ts'
-export { type Alert, type Codec, type Column, codecs, type Json, type Notifier, type ReadableStore } from './types.ts'
+export type { ReadableStore } from './store.ts'
+export { type Alert, type Codec, type Column, codecs, type Json, type Notifier } from './types.ts'

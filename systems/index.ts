@@ -34,7 +34,7 @@ export const systems: ShippedPipeline[] = [
     name: 'flywheel',
     description: 'both flywheel pipelines: a very wide snapshot → bucketed and partitioned tables, registered',
     load: async () => (await import('./flywheel/pipeline.ts')).default,
-    demo: { 'bucket-count': '16' }, // a few rows need no 256 files for each of 27 tables
+    demo: { 'bucket-count': '16', quiet: 'true' }, // a few rows need no 256 files for each of 27 tables, nor lines
   },
   {
     name: 'flywheel-bucketed',

@@ -10,6 +10,7 @@ const linesMax = 400
 /** A folder or file of src/ may import what has a lower rank, and within its own. */
 const ranks: Record<string, number> = {
   types: 0,
+  store: 0,
   errors: 0,
   events: 0,
   process: 0,

@@ -3,7 +3,7 @@
  * `_millrace/catalog/<database>/tables/<table>.json`. A file is replaced at once and only when its content changes.
  */
 import { MillraceError, messageOf } from '../errors.ts'
-import type { Store } from '../types.ts'
+import type { Store } from '../store.ts'
 import {
   type GlueCatalog,
   type GlueDatabase,

@@ -1,5 +1,5 @@
 /** The generated schema mappings as files: what `aws entityresolution create-schema-mapping --cli-input-json` reads. */
-import type { Store } from '../types.ts'
+import type { Store } from '../store.ts'
 import type { Resource } from './resources.ts'
 
 /** Where they lie below the root. */

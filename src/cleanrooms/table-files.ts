@@ -1,7 +1,7 @@
 /** What the files of the offered tables say, where they lie below the root: codecs from Parquet footers, versions of Iceberg tables. */
 import { parquetMetadata } from 'hyparquet'
 import { MillraceError, messageOf } from '../errors.ts'
-import type { ReadableStore, StoreEntry } from '../types.ts'
+import type { ReadableStore, StoreEntry } from '../store.ts'
 import type { TableFiles } from './lint.ts'
 import type { OfferedTable } from './resources.ts'
 

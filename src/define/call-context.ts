@@ -1,5 +1,7 @@
 /** What a call is given to work with. Types only; the runner makes it. */
-import type { Json, ReadableStore } from '../types.ts'
+
+import type { ReadableStore } from '../store.ts'
+import type { Json } from '../types.ts'
 
 /** How a run ended. */
 export type RunEnd = { status: 'succeeded' | 'failed' | 'cancelled'; error: string | null }

@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto'
 import { parquetMetadata, parquetSchema } from 'hyparquet'
 import type { FileMetaData, SchemaElement, SchemaTree } from 'hyparquet/src/types.js'
 import { MillraceError, messageOf } from '../errors.ts'
-import type { DataFile, Store, StoreEntry, UnreadableFile } from '../types.ts'
+import type { Store, StoreEntry } from '../store.ts'
+import type { DataFile, UnreadableFile } from '../types.ts'
 import { parseType, structType, unsupportedIn, unsupportedType } from './column-types.ts'
 
 const pieceBytes = 4 * 2 ** 20 // files are hashed in pieces of one buffer: a fresh one for each takes longer than hashing
@@ -34,11 +35,7 @@ export async function inspectParquet(
 export type ParquetFooter = Pick<DataFile, 'rows' | 'columns' | 'nullColumns'> & { columnBytes: number[] }
 
 /** Rows and columns from a file's footer. Throws an Error that says what is wrong with the file. */
-export async function readFooter(
-  store: Store,
-  entry: StoreEntry,
-  whole?: Uint8Array,
-): Promise<ParquetFooter> {
+export async function readFooter(store: Store, entry: StoreEntry, whole?: Uint8Array): Promise<ParquetFooter> {
   if (entry.bytes === 0) throw new Error('is empty (0 bytes)')
   const head = whole ?? (await store.readRange(entry.path, 0, 4))
   if (entry.bytes < 12 || text(head.subarray(0, 4)) !== magic) throw new Error('is not Parquet')

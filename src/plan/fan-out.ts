@@ -135,7 +135,7 @@ export function planFanOut(pipeline: string, task: FanOutTask, survey: FanOutSur
         out: [{ output: outputName(name) }, { output: 'rejected' }],
       })),
       tables: written.length,
-      texts: text === null ? [] : [text],
+      texts: text === null || survey.isTold ? [] : [text],
       main: { output: outputs[0]?.name ?? '', target: task.to.path },
       quarantine: isAnew ? { output: 'rejected', target: folder } : null,
       bookmark: {

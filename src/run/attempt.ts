@@ -2,7 +2,8 @@
 import type { Pipeline, Read } from '../define/pipeline.ts'
 import type { Step } from '../define/steps.ts'
 import type { Event, RunEvent } from '../events.ts'
-import type { Engine, Json, Notifier, Plan, Progress, Store, TablePlan } from '../types.ts'
+import type { Store } from '../store.ts'
+import type { Engine, Json, Notifier, Plan, Progress, TablePlan } from '../types.ts'
 import type { Clock, StateMachine } from './asl/types.ts'
 import type { SharedWarehouse } from './tables/shared-warehouse.ts'
 

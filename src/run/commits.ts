@@ -4,8 +4,9 @@
  */
 import { MillraceError } from '../errors.ts'
 import { isAlive } from '../process.ts'
+import type { ReadableStore, Store } from '../store.ts'
 import { draftsFolder } from '../stores/folder.ts'
-import type { CommitRecord, PublishedPartition, PublishMove, ReadableStore, Store } from '../types.ts'
+import type { CommitRecord, PublishedPartition, PublishMove } from '../types.ts'
 import { foldCommits, type StoredCommit, storedCommit } from './commit-record.ts'
 import { latestNumbered, numberedPath } from './numbered.ts'
 

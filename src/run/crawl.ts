@@ -1,7 +1,8 @@
 /** What a crawler does for tables that Millrace wrote: their commits have registered them, so it looks whether that is so. */
 import { readCatalog, tableText } from '../catalogs/local.ts'
 import { MillraceError } from '../errors.ts'
-import type { Json, ReadableStore } from '../types.ts'
+import type { ReadableStore } from '../store.ts'
+import type { Json } from '../types.ts'
 import { latestCommits } from './commits.ts'
 import { missingFiles } from './missing-files.ts'
 

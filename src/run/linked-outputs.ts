@@ -1,6 +1,7 @@
 /** Outputs that are there already: their files get a second name in the staging folder. */
 import { hasCode, MillraceError } from '../errors.ts'
-import type { Plan, PlanOutput, Staged, Store } from '../types.ts'
+import type { Store } from '../store.ts'
+import type { Plan, PlanOutput, Staged } from '../types.ts'
 
 /** The plan without the outputs that are linked: what an engine is asked for. */
 export function withoutLinked(plan: Plan): Plan {

@@ -2,7 +2,7 @@
 import { hasCode, MillraceError } from '../errors.ts'
 import type { ProcessIdentity } from '../events.ts'
 import { isAlive, thisProcess } from '../process.ts'
-import type { Store } from '../types.ts'
+import type { Store } from '../store.ts'
 import { latestNumbered, listNumbers, numberedPath } from './numbered.ts'
 
 type LockFile = { run: string; process: ProcessIdentity; heartbeatAt: string; isReleased: boolean }

@@ -1,5 +1,7 @@
 /** Holds what a commit says of a folder against what lies there. */
-import type { PublishedFile, ReadableStore } from '../types.ts'
+
+import type { ReadableStore } from '../store.ts'
+import type { PublishedFile } from '../types.ts'
 
 /** Of the files published in a folder, those that are not there with their size. */
 export async function missingFiles(

@@ -2,7 +2,7 @@
  * Numbered files: the one primitive for change. The state of something is its file with the greatest number; the next is
  * created exclusively, so of several writers that saw the same state only one goes on. Commits and locks are such files.
  */
-import type { ReadableStore } from '../types.ts'
+import type { ReadableStore } from '../store.ts'
 
 const digits = 8 // names sort as numbers do
 

@@ -1,6 +1,7 @@
 /** Makes of a plan and what an engine staged the record that publishes it, and checks the balance first. */
 import { assert, MillraceError } from '../errors.ts'
 import { fileName, identityText } from '../formats/file-identity.ts'
+import type { Store } from '../store.ts'
 import type {
   CommitCounts,
   CommitRecord,
@@ -12,7 +13,6 @@ import type {
   RowCount,
   Staged,
   StagedFile,
-  Store,
 } from '../types.ts'
 
 export type PublicationContext = {

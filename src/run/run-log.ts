@@ -2,7 +2,7 @@
 import { MillraceError } from '../errors.ts'
 import { type Event, foldRun, type RunEvent, type RunState } from '../events.ts'
 import { isAlive } from '../process.ts'
-import type { Store } from '../types.ts'
+import type { Store } from '../store.ts'
 import { lockHolder } from './lock.ts'
 
 const runsFolder = '_millrace/runs'

@@ -16,7 +16,8 @@ import {
   isMadeBy,
   planBucketTable,
 } from '../plan/bucket-tables.ts'
-import type { CommitRecord, DataFile, PlanUnit, StoreEntry } from '../types.ts'
+import type { StoreEntry } from '../store.ts'
+import type { CommitRecord, DataFile, PlanUnit } from '../types.ts'
 import { type DataFolders, openDataFolders } from './catalog/data-folders.ts'
 import { latestCommit, latestCommits } from './commits.ts'
 import { missingFiles } from './missing-files.ts'

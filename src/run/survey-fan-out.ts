@@ -22,7 +22,8 @@ import {
   halfWritten,
   listSnapshot,
 } from '../sources/snapshot-folder.ts'
-import type { CommitRecord, PublishedPartition, Store, StoreEntry } from '../types.ts'
+import type { Store, StoreEntry } from '../store.ts'
+import type { CommitRecord, PublishedPartition } from '../types.ts'
 import { currentLocation, latestCommit, latestCommits } from './commits.ts'
 import { missingFiles } from './missing-files.ts'
 import type { SurveyContext } from './task-context.ts'
@@ -40,11 +41,12 @@ export async function surveyFanOut(task: FanOutTask, context: SurveyContext): Pr
   const commit = await latestCommit(store, splitScope(task, date))
   const files = await snapshotFiles(snapshot, listed.files, commit, context)
   const targets = splitTargets(task, date, tables)
+  const text = snapshotText(task, date)
   const standing = await standingFiles(store, [...targets, ...expiredFolders(task, commit, targets)], commit, onWarning)
   return {
     ...{ commit, date, files, tables, standing },
     lost: await lostFolders(store, commit),
-    isTold: await isTold(task, date, store),
+    isTold: text === null || (await isTold(text, context)),
     twins: await twinTables(task, files, store),
   }
 }
@@ -138,11 +140,20 @@ async function lostFolders(store: Store, commit: CommitRecord | null): Promise<S
   return lost
 }
 
-async function isTold(task: FanOutTask, date: string, store: Store): Promise<boolean> {
-  const text = snapshotText(task, date)
-  if (text === null) return true
-  const path = `${text.target}/${text.name}`
-  return (await store.kind(path)) === 'file' && (await store.readText(path)) === text.content
+/** Whether the text that tells the snapshot stands; a person is told of what lies beside it. */
+async function isTold(
+  { target, name, content }: NonNullable<ReturnType<typeof snapshotText>>,
+  { store, onWarning }: SurveyContext,
+): Promise<boolean> {
+  const found = (await store.list(target)).files.map(({ path }) => fileName(path))
+  const isThere = found.includes(name) && (await store.readText(`${target}/${name}`)) === content
+  const other = found.find((file) => file !== name && !isIgnored(file))
+  if (!isThere && other !== undefined) {
+    await onWarning(
+      `${target}/  holds ${JSON.stringify(other)}; the folder is replaced, for it tells the snapshot alone`,
+    )
+  }
+  return isThere
 }
 
 /** The tables of the twin that were made of these files by this key, and that stand. */

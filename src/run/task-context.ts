@@ -1,6 +1,7 @@
 /** What the parts of a data task's work are given. */
 import type { Event } from '../events.ts'
-import type { Engine, Plan, Progress, Store, TablePlan } from '../types.ts'
+import type { Store } from '../store.ts'
+import type { Engine, Plan, Progress, TablePlan } from '../types.ts'
 import type { SharedWarehouse } from './tables/shared-warehouse.ts'
 
 export type TaskContext = {

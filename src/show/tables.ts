@@ -1,5 +1,5 @@
 /** Tables as text. */
-import { bytes, table } from './text.ts'
+import { bytes, plural, table } from './text.ts'
 
 /** A table of a root: `snapshots` is null where it is no Iceberg table, `snapshot` where it has none yet. */
 export type ShownTable = {
@@ -17,9 +17,11 @@ export type ShownTable = {
   snapshot: string | null
 }
 
-/** Tables, one a line. */
-export function tablesText(tables: readonly ShownTable[]): string {
-  if (tables.length === 0) return 'no tables yet'
+/** Tables, one a line; of a database with more than `perDatabase` of them the first, and how many more there are. */
+export function tablesText(all: readonly ShownTable[], perDatabase = Number.POSITIVE_INFINITY): string {
+  if (all.length === 0) return 'no tables yet'
+  const tables = all.filter((one, index) => index - all.findIndex(isBeside(one)) < perDatabase)
+  const more = all.length - tables.length
   const isIceberg = tables.some(({ format }) => format === 'iceberg')
   const hasFormat = tables.some(({ isRegistered }) => isRegistered)
   const head = [
@@ -32,7 +34,7 @@ export function tablesText(tables: readonly ShownTable[]): string {
     'columns',
     ...(isIceberg ? ['snapshots', 'newest snapshot'] : []),
   ]
-  return table(
+  const text = table(
     head,
     tables.map((one) => [
       ...[one.name, ...(hasFormat ? [one.format] : []), one.partitions ?? ''],
@@ -40,4 +42,11 @@ export function tablesText(tables: readonly ShownTable[]): string {
       ...(isIceberg ? [one.snapshots ?? '', one.snapshot ?? ''] : []),
     ]),
   )
+  return more === 0 ? text : `${text}\n… and ${plural(more, 'more table')}`
+}
+
+/** Whether a table is of the same database and kind: `ext_`, `part_`, … tables of one database are kinds. */
+function isBeside({ name }: ShownTable): (other: ShownTable) => boolean {
+  const kind = (text: string): string => text.replace(/\.([a-z]+_)?.*$/, '.$1')
+  return (other) => kind(other.name) === kind(name)
 }

@@ -1,7 +1,7 @@
 /** A folder with one folder for each day: `<path>/YYYY/MM/DD/*.parquet`. It is only read. */
 import { MillraceError } from '../errors.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
-import type { Store, StoreEntry } from '../types.ts'
+import type { Store, StoreEntry } from '../store.ts'
 
 /** The files of a day, and those that are not read, with the reason. */
 export type LandedFiles = { files: StoreEntry[]; skipped: { path: string; reason: string }[] }

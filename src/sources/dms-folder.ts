@@ -5,7 +5,7 @@
  */
 import { MillraceError } from '../errors.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
-import type { Store, StoreEntry } from '../types.ts'
+import type { Store, StoreEntry } from '../store.ts'
 
 /** What a file's name says. `time` (UTC, as `YYYY-MM-DD HH:MM:SS.mmm`) is when a file of changes was written. */
 export type DmsName = { kind: 'load' } | { kind: 'changes'; date: string; time: string }

@@ -1,7 +1,7 @@
 /** A folder with one folder for each snapshot: `<path>/<column>=YYYY-MM-DD/*.parquet`. It is only read. */
 import { MillraceError } from '../errors.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
-import type { ReadableStore, StoreEntry } from '../types.ts'
+import type { ReadableStore, StoreEntry } from '../store.ts'
 
 type Listing = Pick<ReadableStore, 'kind' | 'list'>
 type Skipped = { path: string; reason: string }

@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import { hostname } from 'node:os'
 import * as path from 'node:path'
 import { MillraceError, messageOf, systemCode } from '../errors.ts'
-import type { Store, StoreEntry, StoreListing } from '../types.ts'
+import type { Store, StoreEntry, StoreListing } from '../store.ts'
 
 /** Where a file is written before it appears under its name: `<process>.<random>@<host>`. */
 export const draftsFolder = '_millrace/drafts'

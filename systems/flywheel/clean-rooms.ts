@@ -40,12 +40,12 @@ export default defineCleanRooms({
       { columns: ['email_sha256', '*_email_sha256'], type: 'EMAIL_ADDRESS', matchKey: 'hashed email', hashed: true },
       { columns: ['phone_sha256', '*_phone_sha256'], type: 'PHONE_NUMBER', matchKey: 'hashed phone', hashed: true },
       {
-        columns: ['email', 'email_address', '*_email', '*_email_address', 'email_*'],
+        columns: ['email', 'email_address', '*_email', '*_email_address', 'email1', 'email2', 'email_1', 'email_2'],
         type: 'EMAIL_ADDRESS',
         matchKey: 'email',
       },
       {
-        columns: ['phone', 'phone_number', '*_phone', '*_phone_number', 'phone_*'],
+        columns: ['phone', 'phone_number', '*_phone', '*_phone_number', 'phone1', 'phone2', 'phone_1', 'phone_2'],
         type: 'PHONE_NUMBER',
         matchKey: 'phone',
       },

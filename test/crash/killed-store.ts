@@ -1,8 +1,8 @@
 /** A store that stops in the middle, as if its process had been killed at that moment. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import type { Store } from '../../src/store.ts'
 import folderStore from '../../src/stores/folder.ts'
-import type { Store } from '../../src/types.ts'
 
 export type KilledStore = Store & {
   /** Moments passed so far. */

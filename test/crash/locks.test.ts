@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MillraceError } from '../../src/errors.ts'
 import { thisProcess } from '../../src/process.ts'
 import { takeLock } from '../../src/run/lock.ts'
+import type { Store } from '../../src/store.ts'
 import folderStore from '../../src/stores/folder.ts'
-import type { Store } from '../../src/types.ts'
 import { type Random, seededRandom, testSeed } from '../random.ts'
 import {
   type Answer,

@@ -112,6 +112,7 @@ export function engineSuite(name: string, makeEngine: () => Engine, options: Sui
       expect(
         await lake.rows(`SELECT count(key)::INT AS keys, count(c59)::INT AS c59 FROM ${read('rejected')}`),
       ).toEqual([{ keys: 0, c59: 150 }])
+      await fs.rm(path.join(lake.root, '_staging/fan'), { recursive: true })
     })
 
     describe('a plan', () => {

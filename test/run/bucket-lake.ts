@@ -14,7 +14,7 @@ import {
 import type { GlueCatalog } from '../../src/catalogs/glue-catalog.ts'
 import localGlueCatalog from '../../src/catalogs/local-glue-catalog.ts'
 import type { RunEvent } from '../../src/events.ts'
-import { type RunResult, startRun } from '../../src/run/run.ts'
+import { startRun } from '../../src/run/run.ts'
 import folderStore from '../../src/stores/folder.ts'
 import { runOptions } from './lake.ts'
 
@@ -37,7 +37,12 @@ export type BucketLake = {
   bucketed(table: string): string
   remove(): void
 }
-export type BucketRun = { result: RunResult; events: RunEvent[]; warnings: string[]; failure: string }
+export type BucketRun = {
+  result: Awaited<ReturnType<typeof startRun>>
+  events: RunEvent[]
+  warnings: string[]
+  failure: string
+}
 
 /** Makes an empty lake. */
 export async function makeBucketLake(): Promise<BucketLake> {

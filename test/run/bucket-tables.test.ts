@@ -52,12 +52,16 @@ async function faults(
     })
     return file !== `${String(bucketOf(hiveRowHash(hashes), count)).padStart(6, '0')}_0.parquet`
   })
+  return [...wrong.slice(0, 3), ...(await unsorted(table, columns))]
+}
+
+/** The files whose rows are not in order. */
+async function unsorted(table: string, columns: [name: string, type: string][]): Promise<unknown[]> {
   const order = columns.map(([name]) => `${name}, 'ASC NULLS FIRST'`).join(', ')
-  const unsorted = await lake.rows(`
+  return await lake.rows(`
     SELECT DISTINCT filename FROM (
       SELECT filename, create_sort_key(${order}) AS key, lag(key) OVER (PARTITION BY filename ORDER BY file_row_number) AS before
       FROM ${lake.bucketed(table)}) WHERE before > key`)
-  return [...wrong.slice(0, 3), ...unsorted]
 }
 
 describe('bucket-tables', () => {
@@ -192,7 +196,8 @@ describe('bucket-tables', () => {
     await lake.stage('one', "md5(i::VARCHAR) AS customer_user_id, i AS n, 'text ' || i AS text", 600_000)
     for (const count of [4, 1, 256]) {
       expect((await lake.run({ count })).failure).toBe('')
-      expect(await faults('one', [['customer_user_id', 'string']], count, 1)).toEqual([])
+      expect(filesOf('one').length).toBe(count)
+      expect(await unsorted('one', [['customer_user_id', 'string']])).toEqual([])
     }
   })
 

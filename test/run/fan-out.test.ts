@@ -181,6 +181,10 @@ describe('a split', () => {
     expect(lake.contents('split')).toMatchObject(
       Object.fromEntries(Object.entries(before).filter(([name]) => !name.startsWith('MIACS'))),
     )
+    fs.writeFileSync(lake.at('split/metadata/notes.txt'), 'mine')
+    fs.rmSync(lake.at('split/MIACS'), { recursive: true })
+    await lake.run(splitTask({ csv }))
+    expect(lake.folders('split/metadata')).toEqual(['notes.txt', 'snapshot_dt.txt'])
     fs.rmSync(lake.at('split/metadata'), { recursive: true })
     expect((await lake.run(splitTask({ csv }))).metrics.tables_written).toBe(0)
     expect(fs.readFileSync(lake.at('split/metadata/snapshot_dt.txt'), 'utf8')).toBe(`${date}\n`)

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import type { GlueCatalog } from '../../catalogs/glue-catalog.ts'
 import { MillraceError, messageOf } from '../../errors.ts'
-import type { Store } from '../../types.ts'
+import type { Store } from '../../store.ts'
 import type { Answer, ServiceName, WireRequest, WireResponse } from '../account.ts'
 import type { CleanRoomsEnvironment } from '../definition.ts'
 import { membershipOperations } from './associations.ts'

@@ -12,7 +12,7 @@ import {
   showCounts,
   showFindings,
 } from '../../show/clean-rooms.ts'
-import type { Store } from '../../types.ts'
+import type { Store } from '../../store.ts'
 import { loadModule } from '../config.ts'
 import {
   allPipelines,
@@ -148,7 +148,7 @@ async function apply(context: CommandContext, { definition, env, store, account 
   const { made, unmanaged, desired } = await applyCleanRooms(definition, env, account, {
     prune: context.flags.get('prune') === 'true',
     onChange: (change) => {
-      if (!context.isJson) context.environment.stdout.write(`${showChange(change)}\n`)
+      if (!context.isJson && !context.isQuiet) context.environment.stdout.write(`${showChange(change)}\n`)
     },
   })
   const files = await writeSchemaFiles(store, desired)

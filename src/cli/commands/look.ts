@@ -9,7 +9,8 @@ import type { IcebergTable } from '../../run/tables/list-tables.ts'
 import { runsText, runText } from '../../show/run.ts'
 import { type ShownTable, tablesText } from '../../show/tables.ts'
 import { count, table } from '../../show/text.ts'
-import type { CommitRecord, Store, TableName } from '../../types.ts'
+import type { Store } from '../../store.ts'
+import type { CommitRecord, TableName } from '../../types.ts'
 import { allPipelines, type Command, type CommandContext, openStore, resources, withSpill } from '../context.ts'
 
 export const listCommand: Command = {
@@ -68,17 +69,28 @@ export const tablesCommand: Command = {
   summary: 'the tables of a root',
   flags: [],
   run: async (context) => {
-    const store = await openStore(context, true)
-    const commits = await readCommits(store, context)
-    const registered = await listRegisteredTables(store, commits)
-    const tables = readCatalog(commits).filter(({ name }) => !hasName(registered, name))
-    const { listIcebergTables } = await import('../../run/tables/list-tables.ts')
-    const iceberg = await listIcebergTables(store)
-    context.data([...tables, ...registered, ...iceberg], () =>
-      tablesText([...tables.map(shownTable), ...registered.map(shownRegistered), ...iceberg.map(shownIceberg)]),
-    )
+    await showTables(context)
     return 0
   },
+}
+
+/** Shows the tables; `perDatabase` as of `tablesText`. What a commit published and the catalog has is shown as the catalog has it. */
+export async function showTables(context: CommandContext, perDatabase?: number): Promise<void> {
+  const store = await openStore(context, true)
+  const commits = await readCommits(store, context)
+  const registered = await listRegisteredTables(store, commits)
+  const tables = readCatalog(commits).filter((one) => !hasName(registered, one.name) && !isAt(registered, one))
+  const { listIcebergTables } = await import('../../run/tables/list-tables.ts')
+  const iceberg = await listIcebergTables(store)
+  const shown = [...tables.map(shownTable), ...registered.map(shownRegistered), ...iceberg.map(shownIceberg)]
+  context.data([...tables, ...registered, ...iceberg], () => tablesText(shown, perDatabase))
+}
+
+/** Whether everything of a table lies at the location of one that is registered. */
+function isAt(registered: readonly RegisteredTable[], { partitions }: CatalogTable): boolean {
+  const isBelow = (folder: string): boolean =>
+    registered.some(({ location }) => folder === location || folder.startsWith(`${location}/`))
+  return partitions.every(({ location }) => isBelow(location))
 }
 
 function shownTable({ name, partitions, rows, bytes, columns }: CatalogTable): ShownTable {

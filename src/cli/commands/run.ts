@@ -8,7 +8,8 @@ import { readRun, readRuns } from '../../run/run-log.ts'
 import { createDisplay, type Display, quietDisplay } from '../../show/live.ts'
 import { plannedText } from '../../show/plan.ts'
 import { metricsLine } from '../../show/run.ts'
-import type { Plan, Planned, PlannedTable, Store, TablePlan } from '../../types.ts'
+import type { Store } from '../../store.ts'
+import type { Plan, Planned, PlannedTable, TablePlan } from '../../types.ts'
 import {
   type Command,
   type CommandContext,

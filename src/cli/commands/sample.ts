@@ -5,7 +5,7 @@ import type { Pipeline, SampleCopy, SamplePostgres } from '../../define/pipeline
 import { MillraceError } from '../../errors.ts'
 import { createDisplay, quietDisplay } from '../../show/live.ts'
 import { count, duration, plural } from '../../show/text.ts'
-import type { Store } from '../../types.ts'
+import type { Store } from '../../store.ts'
 import {
   type Command,
   type CommandContext,
@@ -15,13 +15,14 @@ import {
   resources,
   withSpill,
 } from '../context.ts'
-import { tablesCommand } from './look.ts'
+import { showTables } from './look.ts'
 import { givenParams, runCommand } from './run.ts'
 
 const sampleRows = 50_000
 const rowsMax = 1_000_000_000
 const sampleColumns = 160
 const columnsMax = 10_000
+const tablesShown = 5 // of a kind
 
 const sampleFlags = [
   { name: 'rows', value: 'N', text: `rows to make (default ${count(sampleRows)})` },
@@ -138,34 +139,36 @@ export const demoCommand: Command = {
       stdout.write(
         `\n── ${name}: ${pipeline.description}\n${count(made.rows)} rows in ${plural(made.files, 'file')} for a sample\n`,
       )
-      const given = {
-        ...own,
-        positionals: [name],
-        isJson: false,
-        flags: new Map([...runFlags(flags), ...Object.entries(demo)]),
-      }
-      const code = (await runCommand.run(given)) || (await cleanRoomsDemo(given, pipeline))
+      const given = new Map([...runFlags(flags), ...Object.entries(demo)])
+      const isQuiet = own.isQuiet || given.has('quiet')
+      const code = await runCommand.run({ ...own, positionals: [name], isJson: false, isQuiet, flags: given })
       if (code !== 0) return code
     }
     stdout.write('\n── what came out\n')
-    await tablesCommand.run({ ...own, isJson: false, data: (_, text) => stdout.write(`${text()}\n`) })
+    const shown = { ...own, isJson: false, data: (_: unknown, text: () => string) => void stdout.write(`${text()}\n`) }
+    await showTables(shown, tablesShown)
+    const code = await cleanRoomsDemo(shown)
     stdout.write(
       `\n${nextSteps(environment.command, flags.get('root') as string)}\nall of it took ${duration((performance.now() - startedMs) / 1000)}\n`,
     )
+    if (code !== 0) return code
     return 0
   },
 }
 
-/** Offers a pipeline's tables in the clean rooms of an account below the root, and reports on them. */
-async function cleanRoomsDemo(context: CommandContext, { name, cleanRooms }: Pipeline): Promise<number> {
-  if (cleanRooms === null) return 0
+/** Offers the tables that are registered in the clean rooms of an account below the root, and reports on them. */
+async function cleanRoomsDemo(context: CommandContext): Promise<number> {
+  const { stdout } = context.environment
   const { cleanroomsCommand } = await import('./cleanrooms.ts')
-  for (const action of ['apply', 'report']) {
-    context.environment.stdout.write(`\n── ${name}: cleanrooms ${action}\n`)
-    const code = await cleanroomsCommand.run({ ...context, positionals: [action] })
-    if (code !== 0) return code
+  stdout.write('\n── clean rooms of an account below the root: apply, then the report\n')
+  const own: CommandContext = {
+    ...context,
+    isQuiet: true,
+    flags: new Map([['root', context.flags.get('root') as string]]),
   }
-  return 0
+  const lastLine: CommandContext['data'] = (_, text) => void stdout.write(`${text().split('\n').at(-1)}\n`)
+  const code = await cleanroomsCommand.run({ ...own, positionals: ['apply'], data: lastLine })
+  return code === 0 ? await cleanroomsCommand.run({ ...own, positionals: ['report'] }) : code
 }
 
 function runFlags(flags: Map<string, string>): Map<string, string> {

@@ -1,13 +1,13 @@
 /** Writes a view as the files of Hive's buckets, each sorted. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { assert } from '../../errors.ts'
+import { assert, hasCode } from '../../errors.ts'
 import { bucketFileName } from '../../formats/hive-bucket.ts'
 import type { EngineContext, PlanOutput, StagedFile } from '../../types.ts'
 import { quoteName, quoteText } from '../portable.ts'
 import { bucketFunctions, bucketSql } from './bucket-hash.ts'
 import { duckdbType, fileList } from './relations.ts'
-import type { Session } from './session.ts'
+import { engineBytes, type Session } from './session.ts'
 
 /** `rowsRead`: about how many rows there are. */
 export type BucketedOutput = PlanOutput & { bucketed: NonNullable<PlanOutput['bucketed']>; rowsRead: number }
@@ -18,19 +18,47 @@ type Part = { bucket: number; from: string }
 // DuckDB writes a partitioned copy on several threads, each some 100,000 sorted rows at a time, and rows of one bucket that two
 // threads wrote are to be sorted once more. Beyond this, too many buckets are such ones.
 const rowsEachMax = 30_000
+// All files are open until the end. What every column of each then holds does not spill: 24 to 54 KB as measured.
+const openColumnBytes = 48 * 2 ** 10
+const sortBytes = 128 * 2 ** 20
 
-/** Writes a bucketed output: small buckets all in one go, since a statement for each takes longer than its rows, others one by one. */
+/**
+ * Writes a bucketed output: small buckets all in one go where memory allows it, since a statement for each takes longer than its
+ * rows, others one by one.
+ */
 export async function writeBucketed(session: Session, output: BucketedOutput, context: Staging): Promise<StagedFile[]> {
   await session.define(bucketFunctions)
   const folder = path.join(context.staging, output.name)
   fs.mkdirSync(folder, { recursive: true })
-  // A column of such a name would be in the way of looking at the order.
-  const isOdd = output.columns.some(({ name }) => /^(\$bucket|file_index|file_row_number)$/i.test(name))
-  const isSmall = output.rowsRead / output.bucketed.count <= rowsEachMax
-  const write = isSmall && !isOdd ? writeTogether : writeApart
-  const files = await write(session, output, folder, context)
+  const files = await writeFiles(session, output, folder, context)
   if (files.length === 0) fs.rmSync(folder, { recursive: true })
   return files.sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+async function writeFiles(
+  session: Session,
+  output: BucketedOutput,
+  folder: string,
+  context: Staging,
+): Promise<StagedFile[]> {
+  if (!isTogether(output, context)) return await writeApart(session, output, folder, context)
+  try {
+    return await writeTogether(session, output, folder, context)
+  } catch (error) {
+    // Plans side by side share the memory, so nobody knows beforehand what there is of it.
+    if (!hasCode(error, 'memory')) throw error
+    fs.rmSync(folder, { recursive: true })
+    fs.mkdirSync(folder)
+    return await writeApart(session, output, folder, context)
+  }
+}
+
+function isTogether({ columns, bucketed, rowsRead }: BucketedOutput, { memoryBytes }: Staging): boolean {
+  // A column of such a name would be in the way of looking at the order.
+  if (columns.some(({ name }) => /^(\$bucket|file_index|file_row_number)$/i.test(name))) return false
+  const files = Math.min(bucketed.count, rowsRead)
+  const bytes = sortBytes + files * columns.length * openColumnBytes
+  return rowsRead / bucketed.count <= rowsEachMax && bytes <= engineBytes(memoryBytes) / 2
 }
 
 /** Sorts all rows into a table, which spills, and writes its ranges, each on one thread, which keeps their order. */

@@ -1,5 +1,5 @@
 /** Work on the catalog, table by table. */
-import type { GlueCatalog } from '../../catalogs/glue-catalog.ts'
+import type { GlueCatalog, GlueTable } from '../../catalogs/glue-catalog.ts'
 import type { CatalogEntryChange } from '../../events.ts'
 import type { TableRead } from '../../types.ts'
 import type { LookContext } from './find-tables.ts'
@@ -21,3 +21,9 @@ export type CatalogWork = { units: CatalogUnit[]; atOnce: number; figures: Recor
 
 /** What work on the catalog is given. */
 export type CatalogContext = LookContext & { catalog: GlueCatalog }
+
+/** The tables with a prefix that this work is about: one that clean rooms made of another (its parameter `er_of`) is theirs. */
+export async function ownTables(catalog: GlueCatalog, database: string, prefix: string): Promise<GlueTable[]> {
+  const tables = await catalog.getTables(database, prefix)
+  return tables.filter(({ Parameters }) => Parameters.er_of === undefined)
+}

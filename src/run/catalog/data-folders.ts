@@ -3,7 +3,8 @@ import { MillraceError, messageOf } from '../../errors.ts'
 import { isIgnored } from '../../formats/ignored-names.ts'
 import { readFooter } from '../../formats/parquet.ts'
 import type { FileSchema } from '../../plan/glue-columns.ts'
-import type { Column, CommitRecord, Store, StoreEntry } from '../../types.ts'
+import type { Store, StoreEntry } from '../../store.ts'
+import type { Column, CommitRecord } from '../../types.ts'
 
 /** What lies directly in a folder of data: names that are none of data are left out. `path` of a file is where it lies now. */
 export type DataFolder = { files: StoreEntry[]; folders: string[] }

@@ -1,5 +1,5 @@
 /** Finds the partitions of a table in storage: folders `<column>=<value>`, values escaped as Hive does. */
-import type { StoreEntry } from '../../types.ts'
+import type { StoreEntry } from '../../store.ts'
 import { type DataFolders, isParquetName } from './data-folders.ts'
 
 /** A partition that has files; `files` lie where they are now, `location` is where they belong. */

@@ -2,7 +2,7 @@
 import type { RegisterTablesTask } from '../../define/register-tables.ts'
 import { MillraceError } from '../../errors.ts'
 import type { FoundTable } from '../../plan/register-tables.ts'
-import type { Store, StoreEntry } from '../../types.ts'
+import type { Store, StoreEntry } from '../../store.ts'
 import { latestCommits } from '../commits.ts'
 import { type DataFolders, isParquetName, openDataFolders, readFooters } from './data-folders.ts'
 import { partitionsIn } from './find-partitions.ts'

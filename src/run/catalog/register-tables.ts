@@ -5,14 +5,14 @@ import type { RegisterTablesTask } from '../../define/register-tables.ts'
 import { hasCode } from '../../errors.ts'
 import type { CatalogEntryChange } from '../../events.ts'
 import { decisionText, planRegisterTables, type TableDecision } from '../../plan/register-tables.ts'
-import type { CatalogContext, CatalogStep, CatalogWork } from './catalog-work.ts'
+import { type CatalogContext, type CatalogStep, type CatalogWork, ownTables } from './catalog-work.ts'
 import { findTables } from './find-tables.ts'
 
 /** Looks at the paths of a task and decides for every table. Throws what `findTables` and `planRegisterTables` throw. */
 export async function openRegisterTables(task: RegisterTablesTask, context: CatalogContext): Promise<CatalogWork> {
   const { catalog, warn } = context
   const found = await findTables(task, context)
-  const decisions = planRegisterTables(task, found, await catalog.getTables(task.database, task.prefix))
+  const decisions = planRegisterTables(task, found, await ownTables(catalog, task.database, task.prefix))
   for (const { kind, table, why } of decisions) {
     if (kind !== 'delete') continue
     await warn(`table ${task.database}.${table.Name} is taken out of the catalog: ${why}. No file was removed`)

@@ -5,7 +5,8 @@ import type { QueryTable } from '../../engines/duckdb/query.ts'
 import { hasCode } from '../../errors.ts'
 import { fileName } from '../../formats/file-identity.ts'
 import { isSameSize } from '../../plan/repair-partitions.ts'
-import type { Column, CommitRecord, PublishedFile, Store, StoreEntry, TableName } from '../../types.ts'
+import type { Store, StoreEntry } from '../../store.ts'
+import type { Column, CommitRecord, PublishedFile, TableName } from '../../types.ts'
 import { type DataFolders, openDataFolders, readFooters } from './data-folders.ts'
 
 /** A table of the catalog; `rows` is null where a file cannot be read, `partitions` where it is not partitioned. */

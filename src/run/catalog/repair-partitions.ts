@@ -17,14 +17,14 @@ import {
 } from '../../plan/repair-partitions.ts'
 import type { TableRead } from '../../types.ts'
 import { latestCommits } from '../commits.ts'
-import type { CatalogContext, CatalogStep, CatalogWork } from './catalog-work.ts'
+import { type CatalogContext, type CatalogStep, type CatalogWork, ownTables } from './catalog-work.ts'
 import { openDataFolders, readFooters } from './data-folders.ts'
 import { partitionsIn } from './find-partitions.ts'
 
 /** Lists the tables of a task. Throws `not-found` where the catalog has none of them. */
 export async function openRepairPartitions(task: RepairPartitionsTask, context: CatalogContext): Promise<CatalogWork> {
   const { database, prefix, name, tablesAtOnce } = task
-  const tables = await context.catalog.getTables(database, prefix)
+  const tables = await ownTables(context.catalog, database, prefix)
   if (tables.length === 0) {
     const text = `task ${name}  the catalog has no table ${prefix}… in database ${database}`
     throw new MillraceError('not-found', `${text}. Run the step that registers them first`)

@@ -3,7 +3,8 @@ import { icebergFolder } from '../../define/iceberg-tables.ts'
 import { folderCatalog } from '../../iceberg/folder-catalog.ts'
 import { snapshotTotals } from '../../iceberg/summary.ts'
 import { hiveType } from '../../iceberg/type-text.ts'
-import type { Column, Store, TableName } from '../../types.ts'
+import type { Store } from '../../store.ts'
+import type { Column, TableName } from '../../types.ts'
 
 /** `snapshot` is the newest one's id; null where there is none. */
 export type IcebergTable = {

@@ -2,7 +2,7 @@
 import type { PostgresDatabase } from '../../define/postgres.ts'
 import { MillraceError } from '../../errors.ts'
 import connectPostgres, { type Database } from '../../postgres/connect.ts'
-import type { Store } from '../../types.ts'
+import type { Store } from '../../store.ts'
 
 /** Where the embedded database of a root lies. */
 export const postgresFolder = '_millrace/postgres'

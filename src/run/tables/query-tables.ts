@@ -4,7 +4,7 @@ import { type QueryTable, type QueryView, query, queryOver } from '../../engines
 import type { SessionOptions } from '../../engines/duckdb/session.ts'
 import { takeSnapshotClauses } from '../../engines/duckdb/snapshot-clauses.ts'
 import { openWarehouse, type Warehouse } from '../../iceberg/warehouse.ts'
-import type { Store } from '../../types.ts'
+import type { Store } from '../../store.ts'
 
 type Result = { columns: string[]; rows: unknown[][] }
 

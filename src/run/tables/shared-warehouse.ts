@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { icebergFolder } from '../../define/iceberg-tables.ts'
 import { openWarehouse, type Warehouse } from '../../iceberg/warehouse.ts'
-import type { Store } from '../../types.ts'
+import type { Store } from '../../store.ts'
 
 export type SharedWarehouse = { acquire(): Promise<WarehouseLease> }
 

@@ -2,7 +2,8 @@
 import type { DropTable, IngestTask } from '../../define/ingest.ts'
 import { isIgnored } from '../../formats/ignored-names.ts'
 import { inspectParquet } from '../../formats/parquet.ts'
-import type { DataFile, Store, StoreEntry, UnreadableFile } from '../../types.ts'
+import type { Store, StoreEntry } from '../../store.ts'
+import type { DataFile, UnreadableFile } from '../../types.ts'
 import { type DropBookmark, definitionText, type ReadFile, shortHash } from './drop-bookmark.ts'
 
 /** New files; `read` are all as the bookmark has them from then on, but for those that turn out to be refused. */

@@ -67,7 +67,7 @@ describe('the sample', () => {
   it('goes through all steps, and every table holds what the snapshot does', async () => {
     const made = await millrace(['sample', 'flywheel', '--rows', '20000', '--columns', '120', '--root', lake.root])
     expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 0, stderr: expect.anything() })
-    const { stdout } = await run('flywheel')
+    const { stdout } = await run('flywheel', '--bucket-count', '32')
     expect(stdout).toContain('METRICS: rows_read=')
     const spec = fs.readFileSync(path.join(lake.root, places.stagedSpec), 'utf8').trim().split('\n').slice(1)
     const names = [...new Set(spec.map((line) => line.split(',')[0] as string))]
@@ -92,7 +92,7 @@ describe('the sample', () => {
       }
     }
     const before = bytes()
-    await run('flywheel')
+    await run('flywheel', '--bucket-count', '32')
     expect(bytes()).toEqual(before)
   })
 })
@@ -167,7 +167,9 @@ describe('flywheel-bucketed', () => {
     await run('flywheel-bucketed', '--bucket-count', '4', '--snapshot-dt', '2024-01-15')
     expect(await ask('select count(*) n from bucketed_miacs_01')).toEqual([{ n: '90' }])
     const { stdout } = await millrace(['tables', '--json', '--root', lake.root])
-    expect(stdout).not.toContain('2024-02-15')
+    const comments = (JSON.parse(stdout) as { comment?: string }[]).flatMap(({ comment }) => comment ?? [])
+    expect(new Set(comments)).toEqual(new Set(['snapshot_dt=2024-01-15']))
+    expect(comments).toHaveLength(8)
   })
 
   it('registers a table wider than --max-cols in parts, each with the key', async () => {
@@ -250,5 +252,24 @@ describe('flywheel-partitioned', () => {
     expect(message).toContain(`${places.partitionedSpec}:8`)
     expect(message).toContain('nearest')
     expect(await lake.tables(places.partitioned)).toEqual({})
+  })
+})
+
+describe('the clean rooms', () => {
+  it('differ in nothing after apply, also when the pipelines run again and when a further snapshot has come and is applied', async () => {
+    await landAll('2024-01-15')
+    const buckets = ['--bucket-count', '4']
+    await run('flywheel', ...buckets)
+    const cleanrooms = async (action: string): Promise<Ended> =>
+      await millrace(['cleanrooms', action, '--root', lake.root])
+    expect((await cleanrooms('apply')).code).toBe(0)
+    await run('flywheel', ...buckets)
+    expect((await cleanrooms('verify')).code).toBe(0)
+    await landAll('2024-02-15', 50)
+    await run('flywheel', ...buckets)
+    expect((await cleanrooms('apply')).code).toBe(0)
+    expect((await cleanrooms('plan')).stdout).toContain('nothing differs')
+    const report = await cleanrooms('report')
+    expect(report.stdout).toContain('4 tables, 4 configured, 4 associated, 4 ready for analysis')
   })
 })
