@@ -80,15 +80,12 @@ async function state(lake: Lake): Promise<Record<string, string>> {
 }
 
 /** What a reader gets of the tables that stood before, by their names, whatever was interrupted. */
-async function readable(lake: Lake): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {}
-  for (const table of ['ext_ibe_01', 'bucketed_ibe_03', 'part_ibe_02', 'part_addressable_ids']) {
-    const sql = `select count(*) n from omc_flywheel_dev.${table}`
-    const { code, stdout, stderr } = await millrace(['sql', '--json', '--root', lake.root, sql])
-    expect({ table, code, stderr: code === 0 ? '' : stderr }).toEqual({ table, code: 0, stderr: '' })
-    counts[table] = Number((JSON.parse(stdout) as { n: number }[])[0]?.n)
-  }
-  return counts
+async function readable(lake: Lake): Promise<Record<string, string>> {
+  const tables = ['ext_ibe_01', 'bucketed_ibe_03', 'part_ibe_02', 'part_addressable_ids']
+  const counts = tables.map((table) => `(select count(*) from omc_flywheel_dev.${table}) ${table}`)
+  const { code, stdout, stderr } = await millrace(['sql', '--json', '--root', lake.root, `select ${counts.join(', ')}`])
+  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+  return (JSON.parse(stdout) as Record<string, string>[])[0] ?? {}
 }
 
 it(
@@ -111,7 +108,8 @@ it(
         )
       await run(disturbed)
       expect(await state(disturbed), where).toEqual(await state(undisturbed))
-      expect(fs.readdirSync(path.join(disturbed.root, '_millrace/staging/flywheel')), where).toEqual([])
+      const staging = path.join(disturbed.root, '_millrace/staging')
+      expect(fs.existsSync(staging) ? fs.readdirSync(staging, { recursive: true }) : [], where).toEqual([])
     }
     expect(killed).toBeGreaterThan(killsWanted / 4)
   },
