@@ -104,12 +104,7 @@ async function executeIn(session: Session, plan: Plan, context: EngineContext): 
     const view = plan.views.find(({ name }) => name === output.view)
     const { bucketed } = output
     if (context.staging !== null && bucketed !== undefined) {
-      const rowsRead = plan.inputs.flatMap(({ files }) => files).reduce((sum, { rows }) => sum + rows, 0)
-      const files = await writeBucketed(
-        session,
-        { ...output, bucketed, rowsRead },
-        { ...context, staging: context.staging },
-      )
+      const files = await writeBucketed(session, { ...output, bucketed }, { ...context, staging: context.staging })
       staged.rows[output.name] = files.reduce((sum, { rows }) => sum + rows, 0)
       staged.files.push(...files)
       continue

@@ -1,7 +1,7 @@
 /** Writes a view as the files of Hive's buckets, each sorted. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { assert, hasCode } from '../../errors.ts'
+import { assert } from '../../errors.ts'
 import { bucketFileName } from '../../formats/hive-bucket.ts'
 import type { EngineContext, PlanOutput, StagedFile } from '../../types.ts'
 import { quoteName, quoteText } from '../portable.ts'
@@ -9,143 +9,111 @@ import { bucketFunctions, bucketSql } from './bucket-hash.ts'
 import { duckdbType, fileList } from './relations.ts'
 import { engineBytes, type Session } from './session.ts'
 
-/** `rowsRead`: about how many rows there are. */
-export type BucketedOutput = PlanOutput & { bucketed: NonNullable<PlanOutput['bucketed']>; rowsRead: number }
+export type BucketedOutput = PlanOutput & { bucketed: NonNullable<PlanOutput['bucketed']> }
 type Staging = EngineContext & { staging: string }
-/** What a file is written from: a bucket, and the rows that it has. */
-type Part = { bucket: number; from: string }
+/** The rows of a bucket in the sorted table: from row to row (exclusive). */
+type Range = { bucket: number; start: number; end: number }
 
-// DuckDB writes a partitioned copy on several threads, each some 100,000 sorted rows at a time, and rows of one bucket that two
-// threads wrote are to be sorted once more. Beyond this, too many buckets are such ones.
-const rowsEachMax = 30_000
-// All files are open until the end. What every column of each then holds does not spill: 24 to 54 KB as measured.
+// What a value takes on its way to a file, nearly: a number 8 bytes, a short text 16 and more.
+const valueBytes = 24
+const heldShare = 1 / 4 // of the memory, for the rows of all statements side by side
+// All files of a statement are open until its end, and what each column of each then holds does not spill: 24 to 54 KB as measured.
 const openColumnBytes = 48 * 2 ** 10
-const sortBytes = 128 * 2 ** 20
+const filesMax = 8 // more at a time save nothing
 
 /**
- * Writes a bucketed output: small buckets all in one go where memory allows it, since a statement for each takes longer than its
- * rows, others one by one.
+ * Writes a bucketed output. The rows are sorted by bucket and key into a table, which spills; then a few buckets at a time are written
+ * by one statement, since one for each takes longer than its rows do, and several such statements side by side.
  */
 export async function writeBucketed(session: Session, output: BucketedOutput, context: Staging): Promise<StagedFile[]> {
   await session.define(bucketFunctions)
-  const folder = path.join(context.staging, output.name)
-  fs.mkdirSync(folder, { recursive: true })
-  const files = await writeFiles(session, output, folder, context)
-  if (files.length === 0) fs.rmSync(folder, { recursive: true })
-  return files.sort((a, b) => (a.path < b.path ? -1 : 1))
-}
-
-async function writeFiles(
-  session: Session,
-  output: BucketedOutput,
-  folder: string,
-  context: Staging,
-): Promise<StagedFile[]> {
-  if (!isTogether(output, context)) return await writeApart(session, output, folder, context)
-  try {
-    return await writeTogether(session, output, folder, context)
-  } catch (error) {
-    // Plans side by side share the memory, so nobody knows beforehand what there is of it.
-    if (!hasCode(error, 'memory')) throw error
-    fs.rmSync(folder, { recursive: true })
-    fs.mkdirSync(folder)
-    return await writeApart(session, output, folder, context)
-  }
-}
-
-function isTogether({ columns, bucketed, rowsRead }: BucketedOutput, { memoryBytes }: Staging): boolean {
-  // A column of such a name would be in the way of looking at the order.
-  if (columns.some(({ name }) => /^(\$bucket|file_index|file_row_number)$/i.test(name))) return false
-  const files = Math.min(bucketed.count, rowsRead)
-  const bytes = sortBytes + files * columns.length * openColumnBytes
-  return rowsRead / bucketed.count <= rowsEachMax && bytes <= engineBytes(memoryBytes) / 2
-}
-
-/** Sorts all rows into a table, which spills, and writes its ranges, each on one thread, which keeps their order. */
-async function writeApart(
-  session: Session,
-  output: BucketedOutput,
-  folder: string,
-  context: Staging,
-): Promise<StagedFile[]> {
   const table = quoteName(`${output.name}$sorted`)
-  const { columns, bucketed, view } = output
-  // The table's columns have names of ours: none of the data is in the way, such as `rowid`.
-  const casts = columns.map((column, at) => `${castOf(column)} AS c${at}`)
-  const keys = keysOf(output, (_, at) => `c${at}`)
-  await session.run(`
-    CREATE TABLE ${table} AS SELECT *, ${bucketSql(keys, bucketed)} AS bucket
-    FROM (SELECT ${casts.join(', ')} FROM ${quoteName(view)}) ORDER BY bucket, ${orderOf(keys)}`)
-  const counts = await session.rows(`SELECT bucket, count(*) AS n FROM ${table} GROUP BY bucket ORDER BY bucket`)
-  const names = columns.map(({ name }, at) => `c${at} AS ${quoteName(name)}`).join(', ')
-  let start = 0
-  const parts = counts.map(({ bucket, n }): Part => {
-    const own = `WHERE rowid >= ${start} AND rowid < ${start + Number(n)}`
-    start += Number(n)
-    return { bucket: Number(bucket), from: `SELECT ${names} FROM ${table} ${own}` }
-  })
-  const files = await writeParts(session, output, folder, parts, context)
-  await session.run(`DROP TABLE ${table}`)
-  return files
-}
-
-/** Writes all buckets by one statement, looks whether their rows are in order, and sorts the few once more that are not. */
-async function writeTogether(
-  session: Session,
-  output: BucketedOutput,
-  folder: string,
-  context: Staging,
-): Promise<StagedFile[]> {
-  const { columns, bucketed, view } = output
-  const casts = columns.map((column) => `${castOf(column)} AS ${quoteName(column.name)}`)
-  const keys = keysOf(output, ({ name }) => quoteName(name))
-  const made = path.join(folder, 'parts')
-  const stats = await session.rows(`
-    COPY (SELECT *, ${bucketSql(keys, bucketed)} AS "$bucket" FROM (SELECT ${casts.join(', ')} FROM ${quoteName(view)})
-      ORDER BY "$bucket", ${orderOf(keys)})
-    TO ${quoteText(made)} (${optionsOf(output)}, PARTITION_BY ("$bucket"), FILENAME_PATTERN 'part-{i}')`)
-  const files = new Map<number, StagedFile>()
-  const unsorted = new Set<number>()
-  for (const own of stats) {
-    const bucket = Number(/=(\d+)$/.exec(path.dirname(String(own.filename)))?.[1])
-    if (files.has(bucket)) unsorted.add(bucket)
-    else fs.renameSync(String(own.filename), path.join(folder, bucketFileName(bucket)))
-    files.set(bucket, stagedFile(output, bucket, own))
-  }
-  context.onProgress({ phase: 'write', percent: 90 })
-  for (const bucket of await unsortedBuckets(session, output, folder, [...files.keys()], context)) unsorted.add(bucket)
-  const parts = [...unsorted].map((bucket): Part => {
-    const first = path.join(made, `first-${bucket}.parquet`)
-    fs.renameSync(path.join(folder, bucketFileName(bucket)), first)
-    const more = stats
-      .map(({ filename }) => String(filename))
-      .filter((name) => path.dirname(name).endsWith(`=${bucket}`))
-    const list = fileList([first, ...more.filter((name) => fs.existsSync(name))])
-    return { bucket, from: `SELECT * FROM read_parquet(${list}, hive_partitioning = false) ORDER BY ${orderOf(keys)}` }
-  })
-  for (const file of await writeParts(session, output, folder, parts, context)) {
-    files.set(Number.parseInt(path.basename(file.path), 10), file)
-  }
-  fs.rmSync(made, { recursive: true, force: true })
-  return [...files.values()]
-}
-
-/** Writes the files of these buckets, several side by side. */
-async function writeParts(
-  session: Session,
-  output: BucketedOutput,
-  folder: string,
-  parts: Part[],
-  { threads, onProgress }: Staging,
-): Promise<StagedFile[]> {
+  const ranges = await sortRows(session, output, table)
+  const folder = path.join(context.staging, output.name)
+  if (ranges.length > 0) fs.mkdirSync(folder, { recursive: true })
+  const groups = groupsOf(ranges, output, context)
+  const writer = { output, folder, table, options: optionsOf(output, ranges) }
   let done = 0
-  return await sideBySide(session, parts, threads, async (own, { bucket, from }) => {
-    const target = quoteText(path.join(folder, bucketFileName(bucket)))
-    const [stats] = await own.rows(`COPY (${from}) TO ${target} (${optionsOf(output)})`)
-    done += 1
-    onProgress({ phase: 'write', percent: (100 * done) / parts.length })
-    return stagedFile(output, bucket, stats)
+  const written = await sideBySide(session, groups, context.threads, async (own, group) => {
+    done += group.length
+    context.onProgress({ phase: 'write', percent: (100 * done) / ranges.length })
+    return group.length > 1 ? await writeSeveral(own, writer, group) : [await writeOne(own, writer, group[0] as Range)]
   })
+  const files = new Map(written.flat().map((file) => [file.path, file]))
+  for (const file of await mendOrder(session, writer, groups, context)) files.set(file.path, file)
+  await session.run(`DROP TABLE ${table}`)
+  return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** Makes the table, whose columns are `c0`, `c1`, … and `bucket`: no name of the data is in the way, such as `rowid`. */
+async function sortRows(session: Session, output: BucketedOutput, table: string): Promise<Range[]> {
+  const { columns, bucketed, view } = output
+  const casts = columns.map(({ name, type }, at) => `CAST(${quoteName(name)} AS ${duckdbType(type)}) AS c${at}`)
+  const keys = bucketed.columns.map((name) => {
+    const at = columns.findIndex((column) => column.name === name)
+    assert(at >= 0, `bucket column ${name} is written`)
+    return { sql: `c${at}`, type: columns[at]?.type as string }
+  })
+  await session.run(`
+    CREATE TABLE ${table} AS SELECT *, ${bucketSql(keys, bucketed)} AS bucket FROM (SELECT ${casts.join(', ')} FROM ${quoteName(view)})
+    ORDER BY bucket, ${keys.map(({ sql }) => `${sql} ASC NULLS FIRST`).join(', ')}`)
+  const counts = await session.rows(`SELECT bucket, count(*) AS n FROM ${table} GROUP BY bucket ORDER BY bucket`)
+  let start = 0
+  return counts.map(({ bucket, n }) => {
+    const range = { bucket: Number(bucket), start, end: start + Number(n) }
+    start = range.end
+    return range
+  })
+}
+
+/** Buckets beside each other, to be written by one statement. */
+function groupsOf(ranges: readonly Range[], { columns }: BucketedOutput, context: Staging): Range[][] {
+  const { threads, memoryBytes } = context
+  const bytesPerColumn = (engineBytes(memoryBytes) * heldShare) / threads / columns.length
+  const [rowsFitting, filesFitting] = [
+    bytesPerColumn / valueBytes,
+    Math.min(filesMax, bytesPerColumn / openColumnBytes),
+  ]
+  // A column of such a name would be in the way of looking at the order.
+  const isOdd = columns.some(({ name }) => /^(\$bucket|file_index|file_row_number)$/i.test(name))
+  const groups: Range[][] = []
+  for (const range of ranges) {
+    const last = groups.at(-1)
+    const isFull = last === undefined || last.length >= filesFitting || range.end - (last[0]?.start ?? 0) > rowsFitting
+    if (isFull || isOdd) groups.push([range])
+    else last.push(range)
+  }
+  return groups
+}
+
+type Writer = { output: BucketedOutput; folder: string; table: string; options: string }
+
+function rowsSql({ output, table }: Writer, start: number, end: number, more = ''): string {
+  const names = output.columns.map(({ name }, at) => `c${at} AS ${quoteName(name)}`).join(', ')
+  return `SELECT ${names}${more} FROM ${table} WHERE rowid >= ${start} AND rowid < ${end}`
+}
+
+async function writeOne(session: Session, writer: Writer, { bucket, start, end }: Range): Promise<StagedFile> {
+  const target = quoteText(path.join(writer.folder, bucketFileName(bucket)))
+  const [stats] = await session.rows(`COPY (${rowsSql(writer, start, end)}) TO ${target} (${writer.options})`)
+  return stagedFile(writer.output, bucket, stats)
+}
+
+async function writeSeveral(session: Session, writer: Writer, group: readonly Range[]): Promise<StagedFile[]> {
+  const { output, folder, options } = writer
+  const [first, last] = [group[0], group.at(-1)] as [Range, Range]
+  const made = path.join(folder, `parts-${first.bucket}`)
+  const rows = rowsSql(writer, first.start, last.end, ', bucket AS "$bucket"')
+  const stats = await session.rows(
+    `COPY (${rows}) TO ${quoteText(made)} (${options}, PARTITION_BY ("$bucket"), FILENAME_PATTERN 'part-')`,
+  )
+  const files = stats.map((own) => {
+    const bucket = Number(/=(\d+)$/.exec(path.dirname(String(own.filename)))?.[1])
+    fs.renameSync(String(own.filename), path.join(folder, bucketFileName(bucket)))
+    return stagedFile(output, bucket, own)
+  })
+  fs.rmSync(made, { recursive: true })
+  return files
 }
 
 /**
@@ -177,63 +145,40 @@ async function sideBySide<Work, Result>(
 }
 
 /**
- * The buckets whose file is not in order. Beside what several threads wrote, those of which a chunk had less than 64 rows before the
- * others: DuckDB 1.5 collects that few and writes more at once. Three of a hundred on one thread.
+ * Writes anew, alone, the buckets whose file is not in order: of which a chunk had less than 64 rows before the others. DuckDB 1.5
+ * collects that few rows of a partition, and writes more at once. They are three of a hundred.
  */
-async function unsortedBuckets(
+async function mendOrder(
   session: Session,
-  output: BucketedOutput,
-  folder: string,
-  buckets: readonly number[],
+  writer: Writer,
+  groups: readonly Range[][],
   { threads }: Staging,
-): Promise<number[]> {
+): Promise<StagedFile[]> {
+  const ranges = groups.filter((group) => group.length > 1).flat()
+  const each = Math.ceil(ranges.length / threads)
+  const lists = Array.from({ length: threads }, (_, at) => ranges.slice(at * each, (at + 1) * each))
+  const wanted = lists.filter((list) => list.length > 0)
+  const unsorted = await sideBySide(session, wanted, threads, (own, list) => unsortedOf(own, writer, list))
+  return await sideBySide(session, unsorted.flat(), threads, (own, range) => writeOne(own, writer, range))
+}
+
+async function unsortedOf(session: Session, { output, folder }: Writer, ranges: readonly Range[]): Promise<Range[]> {
   const keys = output.bucketed.columns.map((name) => `${quoteName(name)}, 'ASC NULLS FIRST'`).join(', ')
-  const each = Math.ceil(buckets.length / threads)
-  const lists = Array.from({ length: threads }, (_, at) => buckets.slice(at * each, (at + 1) * each))
-  const found = await sideBySide(
-    session,
-    lists.filter((list) => list.length > 0),
-    threads,
-    async (own, list) => {
-      const files = fileList(list.map((bucket) => path.join(folder, bucketFileName(bucket))))
-      // Windows without an order see the rows as they are read. What came otherwise than in place is taken for unsorted.
-      const rows = await own.rows(`
-        SELECT DISTINCT file FROM (
-          SELECT file_index AS file, file_row_number AS place, create_sort_key(${keys}) AS key,
-            lag(place) OVER () AS place_before, lag(key) OVER () AS key_before
-          FROM read_parquet(${files}, hive_partitioning = false)
-        ) WHERE place > 0 AND (place_before IS DISTINCT FROM place - 1 OR key_before > key)`)
-      return rows.map(({ file }) => list[Number(file)] as number)
-    },
-  )
-  return found.flat()
-}
-
-function castOf({ name, type }: PlanOutput['columns'][number]): string {
-  return `CAST(${quoteName(name)} AS ${duckdbType(type)})`
-}
-
-type Key = { sql: string; type: string }
-
-function keysOf(
-  { columns, bucketed }: BucketedOutput,
-  sqlOf: (column: PlanOutput['columns'][number], at: number) => string,
-): Key[] {
-  return bucketed.columns.map((name) => {
-    const at = columns.findIndex((column) => column.name === name)
-    const column = columns[at]
-    assert(column !== undefined, `bucket column ${name} is written`)
-    return { sql: sqlOf(column, at), type: column.type }
-  })
-}
-
-function orderOf(keys: readonly Key[]): string {
-  return keys.map(({ sql }) => `${sql} ASC NULLS FIRST`).join(', ')
+  const files = fileList(ranges.map(({ bucket }) => path.join(folder, bucketFileName(bucket))))
+  // Windows without an order see the rows as they are read. What came otherwise than in place is taken for unsorted.
+  const rows = await session.rows(`
+    SELECT DISTINCT file FROM (
+      SELECT file_index AS file, file_row_number AS place, create_sort_key(${keys}) AS key,
+        lag(place) OVER () AS place_before, lag(key) OVER () AS key_before
+      FROM read_parquet(${files}, hive_partitioning = false)
+    ) WHERE place > 0 AND (place_before IS DISTINCT FROM place - 1 OR key_before > key)`)
+  return rows.map(({ file }) => ranges[Number(file)] as Range)
 }
 
 /** Small files have few rows to find a repeated value among: trying for longer only takes time. */
-function optionsOf({ codec, rowsRead, bucketed }: BucketedOutput): string {
-  const dictionary = Math.round(Math.min(2000, Math.max(100, rowsRead / bucketed.count / 8)))
+function optionsOf({ codec }: PlanOutput, ranges: readonly Range[]): string {
+  const rowsEach = (ranges.at(-1)?.end ?? 0) / Math.max(1, ranges.length)
+  const dictionary = Math.round(Math.min(2000, Math.max(100, rowsEach / 8)))
   return `FORMAT parquet, COMPRESSION ${codec}, DICTIONARY_SIZE_LIMIT ${dictionary}, WRITE_BLOOM_FILTER false, RETURN_STATS`
 }
 
