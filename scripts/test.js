@@ -11,6 +11,7 @@ if (filters.length === 0) {
   step('bash', [`${root}scripts/spark-venv.sh`])
   step('bash', [`${root}scripts/interop-tools.sh`])
   step('bash', [`${root}scripts/service-models.sh`])
+  step('bash', [`${root}scripts/trino.sh`])
 }
 
 const checks = [

@@ -2,6 +2,7 @@
  * Makes the changes of a plan, one request after the other, in an order in which each finds what it needs. What a failure leaves is a
  * smaller plan: plan again and go on. Nothing is remembered between.
  */
+import { MillraceError, messageOf } from '../errors.ts'
 import type { CleanRoomsAccount } from './account.ts'
 import {
   analysisRuleMaker,
@@ -15,7 +16,7 @@ import { erTableMaker, idNamespaceMaker, schemaMappingMaker } from './change-ent
 import type { Change } from './compare.ts'
 import { type CleanRooms, type CleanRoomsEnvironment, cleanRoomsEnvironment } from './definition.ts'
 import { type CleanRoomsPlan, planCleanRooms } from './plan.ts'
-import type { Fields, ObservedAccount, ResourceKind } from './resources.ts'
+import { type Fields, type ObservedAccount, type ObservedResource, type ResourceKind, ruleOwners } from './resources.ts'
 import { isConflict, isMissing, serviceError } from './service-error.ts'
 
 const makers: Record<ResourceKind, Maker> = {
@@ -26,11 +27,6 @@ const makers: Record<ResourceKind, Maker> = {
   'association-rule': associationRuleMaker,
   'schema-mapping': schemaMappingMaker,
   'id-namespace': idNamespaceMaker,
-}
-/** A rule is known by what it belongs to. */
-const owners: Partial<Record<ResourceKind, ResourceKind>> = {
-  'analysis-rule': 'configured-table',
-  'association-rule': 'association',
 }
 
 /**
@@ -45,8 +41,10 @@ export async function applyCleanRooms(
 ): Promise<CleanRoomsPlan & { made: Change[] }> {
   const environment = cleanRoomsEnvironment(definition, env)
   const made: Change[] = []
-  const isMade = ({ action, kind, name }: Change): boolean =>
-    made.some((each) => each.action === action && each.kind === kind && each.name === name)
+  const isMade = ({ action, kind, name, before }: Change): boolean =>
+    made.some(
+      (each) => each.action === action && each.kind === kind && each.name === name && each.before?.id === before?.id,
+    )
   const onChange = (change: Change): void => {
     if (isMade(change)) return // a table that is changed twice is one change
     made.push(change)
@@ -79,7 +77,7 @@ export async function applyChanges(
   const ids = new Map(observed.resources.map(({ kind, name, id }) => [`${kind} ${name}`, id]))
   const context = (kind: ResourceKind, name: string, id?: string): ChangeContext => ({
     ...{ account, environment },
-    id: id ?? ids.get(`${owners[kind] ?? kind} ${name}`) ?? '',
+    id: id ?? ids.get(`${ruleOwners[kind] ?? kind} ${name}`) ?? '',
     tableId: (table) => ids.get(`configured-table ${table}`) ?? table,
   })
   const create = async ({ kind, name, after }: Change): Promise<void> => {
@@ -93,13 +91,18 @@ export async function applyChanges(
       if (!isMissing(error)) throw error // gone already is what was asked for
     }
   }
+  const restore = async ({ name, fields }: ObservedResource): Promise<void> => {
+    const id = await makers.association.create(context('association', name), name, fields)
+    const rule = observed.resources.find((each) => each.kind === 'association-rule' && each.name === name)
+    if (rule !== undefined) await makers[rule.kind].create(context(rule.kind, name, id), name, rule.fields)
+  }
   const make = async (change: Change): Promise<void> => {
-    const { action, kind, name, after } = change
+    const { action, kind, name, before, after } = change
     if (action === 'create') return await create(change)
     if (action === 'delete') return await remove(change)
-    if (action === 'rename') return await rename(change, create, remove)
+    if (action === 'rename') return await rename(change, create, remove, restore)
     if (action === 'update') {
-      await makers[kind].update(context(kind, name), name, after?.fields ?? {})
+      await makers[kind].update(context(kind, name), name, after?.fields ?? {}, before?.fields ?? {})
       return
     }
     await remove(change)
@@ -118,21 +121,43 @@ export async function applyChanges(
   }
 }
 
-/** The new one first, so that queries find the table under one of its names; a service that takes only one at a time gets the old away first. */
+/**
+ * The new one first, so that queries find the table under one of its names; a service that takes only one at a time gets the old away
+ * first. Where the new one cannot be made then either, something else stood in the way: the old one is made again.
+ */
 async function rename(
   change: Change,
   create: (change: Change) => Promise<void>,
   remove: (change: Change) => Promise<void>,
+  restore: (before: ObservedResource) => Promise<void>,
 ) {
   try {
     await create(change)
   } catch (error) {
     if (!isConflict(error)) throw error
     await remove(change)
-    await create(change)
+    await createOr(change, create, restore)
     return
   }
   await remove(change)
+}
+
+async function createOr(
+  change: Change,
+  create: (change: Change) => Promise<void>,
+  restore: (before: ObservedResource) => Promise<void>,
+) {
+  const { before, name } = change
+  try {
+    await create(change)
+  } catch (error) {
+    if (before !== null)
+      await restore(before).catch((second: unknown) => {
+        const text = `association ${before.name}  was removed for ${name}, which could not be made: ${messageOf(error)}. It could not be made again as it was: ${messageOf(second)}. Run the same command again to go on`
+        throw new MillraceError('service', text, { cause: error })
+      })
+    throw error
+  }
 }
 
 /**

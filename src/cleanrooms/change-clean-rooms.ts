@@ -4,6 +4,7 @@ import type {
   ConfiguredTableAnalysisRulePolicy,
   ConfiguredTableAnalysisRuleType,
   ConfiguredTableAssociationAnalysisRulePolicy,
+  SelectedAnalysisMethod,
   TableReference,
 } from '@aws-sdk/client-cleanrooms'
 import type { CleanRoomsAccount } from './account.ts'
@@ -20,7 +21,8 @@ export type ChangeContext = {
 /** Each gives the identifier of what it made or changed. */
 export type Maker = {
   create: (context: ChangeContext, name: string, fields: Fields) => Promise<string>
-  update: (context: ChangeContext, name: string, fields: Fields) => Promise<unknown>
+  /** `before`: the fields that it has. */
+  update: (context: ChangeContext, name: string, fields: Fields, before: Fields) => Promise<unknown>
   remove: (context: ChangeContext, name: string, fields: Fields) => Promise<unknown>
 }
 
@@ -29,9 +31,11 @@ export const configuredTableMaker: Maker = {
     const answer = await account.cleanRooms.createConfiguredTable({ name, ...tableMembers(fields) })
     return answer.configuredTable?.id as string
   },
-  update: async ({ account, id }, _, fields) =>
+  update: async ({ account, id }, _, fields, before) =>
     await account.cleanRooms.updateConfiguredTable({
       configuredTableIdentifier: id,
+      // The service keeps what it is not given, and takes no list of one method.
+      ...(isSeveral(before) && !isSeveral(fields) ? { selectedAnalysisMethods: [] } : {}),
       ...tableMembers(fields),
       description: text(fields.description),
     }),
@@ -98,8 +102,15 @@ function tableMembers(fields: Fields) {
     tableReference: fields.tableReference as unknown as TableReference,
     allowedColumns: fields.allowedColumns as string[],
     analysisMethod: fields.analysisMethod as AnalysisMethod,
+    ...(fields.selectedAnalysisMethods === undefined
+      ? {}
+      : { selectedAnalysisMethods: fields.selectedAnalysisMethods as SelectedAnalysisMethod[] }),
     ...(fields.description === undefined ? {} : { description: text(fields.description) }),
   }
+}
+
+function isSeveral({ selectedAnalysisMethods }: Fields): boolean {
+  return Array.isArray(selectedAnalysisMethods) && selectedAnalysisMethods.length > 1
 }
 
 function ruleMembers(id: string, fields: Fields) {

@@ -20,6 +20,11 @@ const resource = z.strictObject({
   fields: z.record(z.string(), z.json()),
 })
 const resourceName = resource.pick({ kind: true, name: true })
+const markedResource = resource.refine(
+  ({ kind, fields }) =>
+    kind !== 'er-table' || typeof (fields.parameters as { er_of?: unknown } | null)?.er_of === 'string',
+  { path: ['fields', 'parameters', 'er_of'], error: 'expected the name of the table that this one is made of' },
+)
 
 const environment = z.strictObject({
   /** The account that owns the tables. Nothing is done in another one. */
@@ -35,7 +40,7 @@ const environment = z.strictObject({
   /** What Entity Resolution reads the `_er` tables as. */
   entityResolutionRole: role,
   /** Resources to the letter; one takes the place of what the definition makes under its kind and name. */
-  resources: z.array(resource).default([]),
+  resources: z.array(markedResource).default([]),
   /** What the definition makes and this environment is without. */
   without: z.array(resourceName).default([]),
 })
@@ -80,6 +85,7 @@ const offer = {
   analysisRule: analysisRule.nullable(),
   /** `all`: every column, then the partition columns while the service's limit allows them. */
   allowedColumns: z.union([z.literal('all'), columns]).default('all'),
+  /** `MULTIPLE`: both of the others. */
   analysisMethod: z.enum(['DIRECT_QUERY', 'DIRECT_JOB', 'MULTIPLE']).default('DIRECT_QUERY'),
 }
 

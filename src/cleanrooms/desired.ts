@@ -18,7 +18,7 @@ export function desiredResources(definition: CleanRooms, env: string, tables: re
   const offered = tables.filter(({ name }) => isOffered(definition, name))
   const all = [
     ...offered.flatMap((table) => cleanRoomResources(definition, environment, env, table)),
-    ...offered.flatMap((table) => entityResolutionResources(definition, environment, table)),
+    ...offered.flatMap((table) => entityResolutionResources(definition, environment, env, table)),
     ...idNamespaces(definition, environment, env, offered),
   ]
   const literal = new Map(environment.resources.map((resource) => [resourceKey(resource), resource as Resource]))
@@ -44,6 +44,7 @@ function cleanRoomResources(
   const rule = given.analysisRule === undefined ? standard.analysisRule : given.analysisRule
   const allowed = allowedColumns(given.allowedColumns ?? standard.allowedColumns, table)
   const description = given.description ?? standard.description
+  const analysisMethod = given.analysisMethod ?? standard.analysisMethod
   const resources: Resource[] = [
     {
       kind: 'configured-table',
@@ -52,7 +53,8 @@ function cleanRoomResources(
         ...(description === undefined ? {} : { description: fillName(description, { table: table.name, env }) }),
         tableReference: { glue: { databaseName: environment.database, tableName: table.name } },
         allowedColumns: allowed,
-        analysisMethod: given.analysisMethod ?? standard.analysisMethod,
+        analysisMethod,
+        ...(analysisMethod === 'MULTIPLE' ? { selectedAnalysisMethods: ['DIRECT_QUERY', 'DIRECT_JOB'] } : {}),
       },
     },
   ]
@@ -104,6 +106,7 @@ function ruleFields({ type, ...policy }: AnalysisRule, allowed: readonly string[
 function entityResolutionResources(
   definition: CleanRooms,
   environment: CleanRoomsEnvironment,
+  env: string,
   table: OfferedTable,
 ): Resource[] {
   const rules = definition.entityResolution
@@ -112,7 +115,7 @@ function entityResolutionResources(
   const names = new Set(mapped.map(({ fieldName }) => fieldName))
   const erTable: Resource = {
     kind: 'er-table',
-    name: fillName(rules.tableName, { table: table.name }),
+    name: fillName(rules.tableName, { table: table.name, env }),
     fields: {
       database: environment.database,
       description: `${table.name} for Entity Resolution${table.snapshot === null ? '' : `, ${table.snapshot}`}`,
@@ -128,5 +131,6 @@ function entityResolutionResources(
   }
   if (mapped.length < 2) return [erTable] // the service asks for a unique ID and at least one more
   const fields = { description: `${table.name}, for Entity Resolution`, mappedInputFields: mapped }
-  return [erTable, { kind: 'schema-mapping', name: fillName(rules.schemaName, { table: table.name }), fields }]
+  const name = fillName(rules.schemaName, { table: table.name, env })
+  return [erTable, { kind: 'schema-mapping', name, fields }]
 }

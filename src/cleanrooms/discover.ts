@@ -3,7 +3,6 @@
  * is listed to the letter, so that a plan with the result is empty.
  */
 import type { Json } from '../types.ts'
-import { differencesOf } from './compare.ts'
 import {
   type AnalysisRule,
   type CleanRooms,
@@ -12,7 +11,15 @@ import {
   defineCleanRooms,
 } from './definition.ts'
 import { desiredResources } from './desired.ts'
-import { type Fields, type ObservedAccount, type ObservedResource, type Resource, resourceKey } from './resources.ts'
+import { differencesOf } from './differences.ts'
+import {
+  type Fields,
+  glueReference,
+  type ObservedAccount,
+  type ObservedResource,
+  type Resource,
+  resourceKey,
+} from './resources.ts'
 
 /** `base` gives what no account says: identifiers, the tables' prefix, the rules for input fields. */
 export function discoverDefinition(base: CleanRooms, env: string, observed: ObservedAccount): CleanRooms {
@@ -58,24 +65,24 @@ export function discoverDefinition(base: CleanRooms, env: string, observed: Obse
 
 /** Lists what the rules would make otherwise than it is, and what they would make and is not. */
 function withLetters(definition: CleanRooms, env: string, observed: ObservedAccount): CleanRooms {
+  const environment = cleanRoomsEnvironment(definition, env)
   const made = new Map(desiredResources(definition, env, observed.tables).map((each) => [resourceKey(each), each]))
   const there = new Set(observed.resources.map(resourceKey))
   const resources = observed.resources
     .filter((each) => {
       const own = made.get(resourceKey(each))
-      return own === undefined || differencesOf(each.fields, own.fields).length > 0
+      return own === undefined || differencesOf(each.fields, own.fields, environment).length > 0
     })
     .map(({ kind, name, fields }) => ({ kind, name, fields }))
   const without = [...made.values()]
     .filter((each) => !there.has(resourceKey(each)))
     .map(({ kind, name }) => ({ kind, name }))
-  const environment = { ...cleanRoomsEnvironment(definition, env), resources, without }
-  return { ...definition, environments: { [env]: environment } }
+  return { ...definition, environments: { [env]: { ...environment, resources, without } } }
 }
 
 function glueTable({ fields }: ObservedResource, { database }: CleanRoomsEnvironment): string | undefined {
-  const reference = (fields.tableReference ?? null) as { glue?: { tableName: string; databaseName: string } } | null
-  return reference?.glue?.databaseName === database ? reference.glue.tableName : undefined
+  const reference = glueReference(fields)
+  return reference?.databaseName === database ? reference.tableName : undefined
 }
 
 /** `part_a`, `part_b` of the tables `part_a`, `part_b`: `{table}`. */

@@ -83,8 +83,8 @@ export function idNamespaces(
           ...(namespace.description === undefined ? {} : { description: fillName(namespace.description, { env }) }),
           type: namespace.type,
           inputSourceConfig: some.map(({ name: table }) => ({
-            inputSourceARN: glueTableArn(environment, fillName(rules.tableName, { table })),
-            schemaName: fillName(rules.schemaName, { table }),
+            inputSourceARN: glueTableArn(environment, fillName(rules.tableName, { table, env })),
+            schemaName: fillName(rules.schemaName, { table, env }),
           })),
           idMappingWorkflowProperties: [
             {

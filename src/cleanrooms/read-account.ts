@@ -2,6 +2,7 @@
 import { limiter } from '../engines/limiter.ts'
 import { MillraceError } from '../errors.ts'
 import type { CleanRoomsAccount } from './account.ts'
+import { chooseOfEachName } from './choose.ts'
 import type { CleanRoomsEnvironment } from './definition.ts'
 import { asked, everyPage } from './every-page.ts'
 import { readGlue } from './read-glue.ts'
@@ -18,26 +19,21 @@ const pageItems = { cleanRooms: 100, entityResolution: 25 } // the most the serv
 export async function readAccount(
   account: CleanRoomsAccount,
   environment: CleanRoomsEnvironment,
-  names: { prefix: string; erName: (table: string) => string | null },
+  prefix: string,
 ): Promise<ObservedAccount> {
   const turn = limiter()
   const each = async <From, To>(items: readonly From[], act: (item: From) => Promise<To>): Promise<To[]> =>
     await Promise.all(items.map((item) => turn(requestsAtOnce, () => act(item))))
   await checkMembership(account, environment)
-  const glue = await readGlue(account, environment, names)
+  const glue = await readGlue(account, environment, prefix)
   const configured = (await each(await listConfiguredTables(account), (id) => readConfiguredTable(account, id))).flat()
-  const tableNames = new Map(
-    configured.filter(({ kind }) => kind === 'configured-table').map(({ id, name }) => [id, name]),
-  )
   const associated = (
-    await each(await listAssociations(account, environment), (id) =>
-      readAssociation(account, environment, id, tableNames),
-    )
+    await each(await listAssociations(account, environment), (id) => readAssociation(account, environment, id))
   ).flat()
   const schemas = (await each(await listSchemas(account), (name) => readSchema(account, name))).flat()
   const namespaces = (await each(await listNamespaces(account), (name) => readNamespace(account, name))).flat()
   const all = [...glue.resources, ...configured, ...associated, ...schemas, ...namespaces]
-  return { tables: glue.tables, ...withoutTwins(all) }
+  return { tables: glue.tables, realTables: glue.realTables, ...chooseOfEachName(all, environment) }
 }
 
 /** The membership must be there, and of the account that the definition names: dev's definition must never change prod. */
@@ -86,6 +82,7 @@ async function readConfiguredTable({ cleanRooms }: CleanRoomsAccount, id: string
     tableReference: table.tableReference,
     allowedColumns: table.allowedColumns,
     analysisMethod: table.analysisMethod,
+    selectedAnalysisMethods: table.selectedAnalysisMethods,
   })
   const rules = (table.analysisRuleTypes ?? []).map(async (type): Promise<ObservedResource[]> => {
     const ruleAnswer = await whole(`analysis rule of ${name}`, () =>
@@ -117,7 +114,6 @@ async function readAssociation(
   { cleanRooms }: CleanRoomsAccount,
   { membership }: CleanRoomsEnvironment,
   id: string,
-  tableNames: ReadonlyMap<string, string>,
 ): Promise<ObservedResource[]> {
   const identifiers = { membershipIdentifier: membership, configuredTableAssociationIdentifier: id }
   const answer = await whole(`association ${id}`, () => cleanRooms.getConfiguredTableAssociation(identifiers))
@@ -128,8 +124,7 @@ async function readAssociation(
   const tableId = association.configuredTableId as string
   const fields = plain({
     description: association.description,
-    // A table of another owner, or one that has gone, has no name here.
-    configuredTable: tableNames.get(tableId) ?? tableId,
+    configuredTable: tableId,
     roleArn: association.roleArn,
   })
   const rules = (association.analysisRuleTypes ?? []).map(async (type): Promise<ObservedResource[]> => {
@@ -140,7 +135,7 @@ async function readAssociation(
     if (policy === undefined) return []
     return [{ kind: 'association-rule', name, id, createdMs, fields: plain({ type, policy }) }]
   })
-  return [{ kind: 'association', name, id, createdMs, fields }, ...(await Promise.all(rules)).flat()]
+  return [{ kind: 'association', name, id, createdMs, tableId, fields }, ...(await Promise.all(rules)).flat()]
 }
 
 async function listSchemas({ entityResolution }: CleanRoomsAccount): Promise<string[]> {
@@ -192,19 +187,4 @@ function token(nextToken: string | undefined): { nextToken?: string } {
 /** What the SDK gives, as JSON: without members that are undefined. */
 function plain(value: unknown): Fields {
   return JSON.parse(JSON.stringify(value)) as Fields
-}
-
-/** Of resources with one kind and name the first made counts, and an associated table before one that is not. */
-function withoutTwins(all: readonly ObservedResource[]): Pick<ObservedAccount, 'resources' | 'duplicates'> {
-  const used = new Set(all.filter(({ kind }) => kind === 'association').map(({ fields }) => fields.configuredTable))
-  const resources = new Map<string, ObservedResource>()
-  const duplicates: ObservedResource[] = []
-  const inUse = ({ id, name }: ObservedResource): number => (used.has(id) || used.has(name) ? 0 : 1)
-  const sorted = [...all].sort((a, b) => inUse(a) - inUse(b) || a.createdMs - b.createdMs || (a.id < b.id ? -1 : 1))
-  for (const resource of sorted) {
-    const key = `${resource.kind} ${resource.name}`
-    if (resources.has(key)) duplicates.push(resource)
-    else resources.set(key, resource)
-  }
-  return { resources: [...resources.values()], duplicates }
 }

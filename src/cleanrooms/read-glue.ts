@@ -5,12 +5,12 @@ import type { CleanRoomsEnvironment } from './definition.ts'
 import { everyPage } from './every-page.ts'
 import type { Fields, ObservedResource, OfferedTable } from './resources.ts'
 
-/** Tables whose names begin with the prefix; one that another's `_er` name fits is that table's. */
+/** Tables whose names begin with the prefix, and `_er` tables: those that have the mark. A name alone makes none, real tables end so too. */
 export async function readGlue(
   { glue }: CleanRoomsAccount,
   { database }: CleanRoomsEnvironment,
-  { prefix, erName }: { prefix: string; erName: (table: string) => string | null },
-): Promise<{ tables: OfferedTable[]; resources: ObservedResource[] }> {
+  prefix: string,
+): Promise<{ tables: OfferedTable[]; realTables: string[]; resources: ObservedResource[] }> {
   const all = await everyPage(`tables of ${database}`, async (nextToken) => {
     const page = await glue.getTables({
       DatabaseName: database,
@@ -18,14 +18,16 @@ export async function readGlue(
     })
     return { items: page.TableList, nextToken: page.NextToken }
   })
-  const named = all.filter(({ Name }) => Name?.startsWith(prefix))
-  const erNames = new Set(named.map(({ Name }) => erName(Name as string)))
-  // The mark tells an `_er` table whose own table has gone.
-  const isEr = ({ Name, Parameters }: Table): boolean => erNames.has(Name as string) || Parameters?.er_of !== undefined
+  const isEr = ({ Parameters }: Table): boolean => Parameters?.er_of !== undefined
+  const real = all.filter((table) => !isEr(table))
   const tables: OfferedTable[] = []
-  for (const table of named.filter((each) => !isEr(each))) tables.push(await offeredTable(glue, database, table))
+  for (const table of real) if (table.Name?.startsWith(prefix)) tables.push(await offeredTable(glue, database, table))
   tables.sort((a, b) => (a.name < b.name ? -1 : 1))
-  return { tables, resources: all.filter(isEr).map((table) => erTable(database, table)) }
+  return {
+    tables,
+    realTables: real.map(({ Name }) => Name as string),
+    resources: all.filter(isEr).map((table) => erTable(database, table)),
+  }
 }
 
 async function offeredTable(glue: CleanRoomsAccount['glue'], database: string, table: Table): Promise<OfferedTable> {

@@ -2,7 +2,7 @@
 import type { CleanRooms, CleanRoomsEnvironment } from './definition.ts'
 import { isOffered } from './desired.ts'
 import { fieldsOf } from './entity-resolution.ts'
-import type { Fields, ObservedAccount } from './resources.ts'
+import { type Fields, glueReference, type ObservedAccount } from './resources.ts'
 
 export type TableLine = {
   table_name: string
@@ -79,9 +79,9 @@ function tableLine(
   table: string,
 ): TableLine {
   const configured = resources.filter(({ kind, fields }) => {
-    const reference = (fields.tableReference ?? null) as { glue?: { tableName: string; databaseName: string } } | null
-    const { tableName, databaseName } = reference?.glue ?? {}
-    return kind === 'configured-table' && tableName === table && databaseName === environment.database
+    const reference = glueReference(fields)
+    const isOf = reference?.tableName === table && reference.databaseName === environment.database
+    return kind === 'configured-table' && isOf
   })
   const names = configured.map(({ name }) => name)
   const rules = resources.filter(({ kind, name }) => kind === 'analysis-rule' && names.includes(name))

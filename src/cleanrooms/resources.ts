@@ -23,8 +23,17 @@ export type ResourceName = { kind: ResourceKind; name: string }
  */
 export type Resource = ResourceName & { fields: Fields }
 
-/** `id`: what the service knows it by, of a rule its parent's. `createdMs` tells twins of one name apart. */
-export type ObservedResource = Resource & { id: string; createdMs: number }
+/** What a rule belongs to, whose name and identifier it has. */
+export const ruleOwners: Partial<Record<ResourceKind, ResourceKind>> = {
+  'analysis-rule': 'configured-table',
+  'association-rule': 'association',
+}
+
+/**
+ * `id`: what the service knows it by, of a rule its parent's. `createdMs` tells twins of one name apart. `tableId`: of an association,
+ * its configured table.
+ */
+export type ObservedResource = Resource & { id: string; createdMs: number; tableId?: string }
 
 /** A table of the catalog that the definition offers, with where its newest partition lies. */
 export type OfferedTable = {
@@ -44,6 +53,8 @@ export type OfferedTable = {
 /** Everything a plan is made from. `duplicates` are further resources of a name that stands in `resources`. */
 export type ObservedAccount = {
   tables: OfferedTable[]
+  /** Names of all tables of the database but `_er` tables, whatever their prefix. */
+  realTables: string[]
   resources: ObservedResource[]
   duplicates: ObservedResource[]
 }
@@ -51,4 +62,10 @@ export type ObservedAccount = {
 /** A key for maps: kind and name. */
 export function resourceKey({ kind, name }: ResourceName): string {
   return `${kind} ${name}`
+}
+
+/** The table of the catalog behind a configured table; null for one of another kind of source. */
+export function glueReference({ tableReference }: Fields): { databaseName: string; tableName: string } | null {
+  const reference = (tableReference ?? null) as { glue?: { databaseName: string; tableName: string } } | null
+  return reference?.glue ?? null
 }

@@ -1,5 +1,6 @@
 /** Plans, findings and reports of clean rooms, as text for people. */
-import type { Change, Difference, Unmanaged } from '../cleanrooms/compare.ts'
+import type { Change, Unmanaged } from '../cleanrooms/compare.ts'
+import type { Difference } from '../cleanrooms/differences.ts'
 import type { Finding } from '../cleanrooms/finding.ts'
 import type { CleanRoomsReport } from '../cleanrooms/report.ts'
 import type { Json } from '../types.ts'

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parquetStorage } from '../../src/catalogs/glue-catalog.ts'
 import localGlueCatalog from '../../src/catalogs/local-glue-catalog.ts'
 import { sdkPackages } from '../../src/cleanrooms/account.ts'
+import { takeLock } from '../../src/run/lock.ts'
 import folderStore from '../../src/stores/folder.ts'
 import { millrace } from '../cli.ts'
 import { writeParquet } from './parquet.ts'
@@ -68,6 +69,49 @@ describe('millrace cleanrooms', () => {
     expect(await rooms('verify', '--quiet')).toEqual({ code: 0, stdout: 'nothing differs\n', stderr: '' })
     const json = await rooms('plan', '--json')
     expect(JSON.parse(json.stdout)).toEqual({ changes: [], unmanaged: [] })
+  })
+
+  it('applies twice at once, one after the other, while tables are registered', async () => {
+    const lake = path.join(folder, 'busy')
+    const catalog = localGlueCatalog(folderStore(lake))
+    await catalog.createDatabase({ Name: 'omc_dev' })
+    const register = async (name: string) =>
+      await catalog.createTable({
+        ...{ DatabaseName: 'omc_dev', Name: name, TableType: 'EXTERNAL_TABLE', PartitionKeys: [], Parameters: {} },
+        StorageDescriptor: parquetStorage(`split_part/${name}/`, [
+          { Name: 'customer_user_id', Type: 'string' },
+          { Name: 'email', Type: 'string' },
+        ]),
+      })
+    for (let at = 0; at < 6; at += 1) await register(`part_${at}`)
+    const busy = async (action: string, ...flags: string[]) =>
+      await millrace(['cleanrooms', action, '--root', lake, '--definition', file, ...flags], { folder })
+    const applies = [busy('apply'), busy('apply'), busy('discover')]
+    const registering = (async () => {
+      for (let at = 6; at < 12; at += 1) await register(`part_${at}`)
+    })()
+    const ended = await Promise.all(applies)
+    await registering
+    expect(ended.map(({ code, stderr }) => ({ code, text: code === 0 ? '' : stderr }))).toEqual(
+      Array(3).fill({ code: 0, text: '' }),
+    )
+    // What one has made the other finds: nothing is made twice, for nothing was lost.
+    const created = ended.flatMap(({ stdout }) => stdout.split('\n').filter((line) => line.startsWith('+ ')))
+    expect(created.length).toBeGreaterThanOrEqual(37)
+    expect(new Set(created).size).toBe(created.length)
+    expect(ended.map(({ stderr }) => stderr).join('')).toMatch(/waiting for cleanrooms (apply|discover) to end/)
+    expect((await busy('apply')).code).toBe(0)
+    expect(await busy('verify', '--quiet')).toEqual({ code: 0, stdout: 'nothing differs\n', stderr: '' })
+    const lock = await takeLock(folderStore(lake), 'cleanrooms', 'a test', {
+      waitMs: 0,
+      signal: new AbortController().signal,
+    })
+    const refused = await busy('apply', '--wait', '0s')
+    await lock.release()
+    expect({ code: refused.code, text: refused.stderr }).toEqual({
+      code: 1,
+      text: expect.stringMatching(/cleanrooms is being run by a test .*--wait/),
+    })
   })
 
   it('lints the codecs of the files', async () => {

@@ -2,19 +2,13 @@
 import { describe, expect, it } from 'vitest'
 import type { CleanRoomsOptions } from '../../src/cleanrooms/definition.ts'
 import { planCleanRooms } from '../../src/cleanrooms/plan.ts'
-import { addTable, apply, contents, definitionWith, openRoom, options, type Room } from './room.ts'
+import { apply, definitionWith, idOf, openRoom, options, type Room } from './room.ts'
 
 const definition = definitionWith()
 const tables = { part_a: ['customer_user_id', 'email'], part_b: ['customer_user_id', 'b'] }
 
-async function idOf(room: Room, kind: string, name: string): Promise<string> {
-  const { observed } = await planCleanRooms(definition, 'dev', await room.open())
-  return observed.resources.find((each) => each.kind === kind && each.name === name)?.id as string
-}
-
 type Account = Awaited<ReturnType<Room['open']>>
 type Drift = { name: string; make: (account: Account, room: Room) => Promise<unknown>; found: string[] }
-const { membership } = { membership: '22222222-2222-4222-8222-222222222222' }
 
 const drifts: Drift[] = [
   {
@@ -83,7 +77,7 @@ const drifts: Drift[] = [
     name: 'a role of an association',
     make: async ({ cleanRooms }, room) =>
       await cleanRooms.updateConfiguredTableAssociation({
-        membershipIdentifier: membership,
+        membershipIdentifier: room.environment.membership,
         configuredTableAssociationIdentifier: await idOf(room, 'association', 'acx_part_a'),
         roleArn: 'arn:aws:iam::111111111111:role/another',
       }),
@@ -93,7 +87,7 @@ const drifts: Drift[] = [
     name: 'an association that was removed, its rule with it',
     make: async ({ cleanRooms }, room) =>
       await cleanRooms.deleteConfiguredTableAssociation({
-        membershipIdentifier: membership,
+        membershipIdentifier: room.environment.membership,
         configuredTableAssociationIdentifier: await idOf(room, 'association', 'acx_part_a'),
       }),
     found: ['create association acx_part_a', 'create association-rule acx_part_a'],
@@ -104,11 +98,11 @@ const drifts: Drift[] = [
       const id = await idOf(room, 'association', 'acx_part_a')
       const other = await idOf(room, 'configured-table', 'part_b')
       await cleanRooms.deleteConfiguredTableAssociation({
-        membershipIdentifier: membership,
+        membershipIdentifier: room.environment.membership,
         configuredTableAssociationIdentifier: id,
       })
       await cleanRooms.createConfiguredTableAssociation({
-        membershipIdentifier: membership,
+        membershipIdentifier: room.environment.membership,
         name: 'acx_part_a',
         configuredTableIdentifier: other,
         roleArn: 'arn:aws:iam::111111111111:role/clean-rooms',
@@ -120,7 +114,7 @@ const drifts: Drift[] = [
     name: 'receivers of results',
     make: async ({ cleanRooms }, room) =>
       await cleanRooms.deleteConfiguredTableAssociationAnalysisRule({
-        membershipIdentifier: membership,
+        membershipIdentifier: room.environment.membership,
         configuredTableAssociationIdentifier: await idOf(room, 'association', 'acx_part_b'),
         analysisRuleType: 'CUSTOM',
       }),
@@ -194,52 +188,6 @@ describe('drift', () => {
     expect(await apply(room, definition)).toEqual([])
   })
 
-  it('leaves what others made alone, and lists it', async () => {
-    const room = await openRoom(tables)
-    await apply(room, definition)
-    const { cleanRooms, entityResolution } = await room.open()
-    await cleanRooms.createConfiguredTable({
-      name: 'theirs',
-      tableReference: { glue: { databaseName: 'other', tableName: 'theirs' } },
-      allowedColumns: ['a'],
-      analysisMethod: 'DIRECT_QUERY',
-    })
-    await entityResolution.createIdNamespace({ idNamespaceName: 'theirs', type: 'TARGET' })
-    for (const prune of [false, true]) {
-      const { changes, unmanaged } = await planCleanRooms(definition, 'dev', await room.open(), { prune })
-      expect(changes).toEqual([])
-      expect(unmanaged.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
-        'configured-table theirs',
-        'id-namespace theirs',
-      ])
-    }
-  })
-
-  it('of a table that is no longer in the catalog: listed, and removed with --prune', async () => {
-    const room = await openRoom(tables)
-    await apply(room, definition)
-    await room.catalog.deleteTable('omc_dev', 'part_b')
-    const { changes, unmanaged } = await planCleanRooms(definition, 'dev', await room.open())
-    expect(changes).toEqual([])
-    expect(unmanaged.map(({ kind }) => kind).sort()).toEqual([
-      'analysis-rule',
-      'association',
-      'association-rule',
-      'configured-table',
-      'er-table',
-      'schema-mapping',
-    ])
-    expect(await apply(room, definition, { prune: true })).toEqual([
-      'delete schema-mapping part_b_er',
-      'delete association-rule acx_part_b',
-      'delete association acx_part_b',
-      'delete analysis-rule part_b',
-      'delete configured-table part_b',
-      'delete er-table part_b_er',
-    ])
-    expect((await planCleanRooms(definition, 'dev', await room.open(), { prune: true })).unmanaged).toEqual([])
-  })
-
   it('widens a table before its rule names the column, and narrows it after', async () => {
     const room = await openRoom(tables)
     const rule = (listColumns: string[]) => ({ type: 'LIST' as const, joinColumns: ['customer_user_id'], listColumns })
@@ -264,67 +212,5 @@ describe('drift', () => {
       expect.arrayContaining(['delete analysis-rule part_a', 'delete association-rule acx_part_a']),
     )
     expect(await apply(room, none)).toEqual([])
-  })
-})
-
-describe('associations of the old naming', () => {
-  const old = definitionWith({ association: { name: '{table}' } })
-  const renamed = definitionWith({ association: { name: 'acx_{table}', oldNames: ['{table}'] } })
-
-  it.each([false, true])('are renamed (a service that associates a table once: %s)', async (associatesOnce) => {
-    const room = await openRoom(tables, { associatesOnce })
-    await apply(room, old)
-    expect(await apply(room, renamed)).toEqual(['rename association acx_part_a', 'rename association acx_part_b'])
-    const names = ((await contents(room, renamed)) as { kind: string; name: string }[]).filter(
-      ({ kind }) => kind === 'association',
-    )
-    expect(names.map(({ name }) => name)).toEqual(['acx_part_a', 'acx_part_b'])
-    expect(await apply(room, renamed)).toEqual([])
-    expect(room.problems).toEqual([])
-  })
-
-  it('go where the new one is there already', async () => {
-    const room = await openRoom(tables)
-    await apply(room, old)
-    const { cleanRooms } = await room.open()
-    await cleanRooms.createConfiguredTableAssociation({
-      membershipIdentifier: membership,
-      name: 'acx_part_a',
-      configuredTableIdentifier: await idOf(room, 'configured-table', 'part_a'),
-      roleArn: 'arn:aws:iam::111111111111:role/clean-rooms',
-    })
-    expect(await apply(room, renamed)).toEqual(['rename association acx_part_b', 'delete association part_a'])
-    expect(await apply(room, renamed)).toEqual([])
-  })
-})
-
-describe('names', () => {
-  it('that two resources have: the associated one counts, the other is listed', async () => {
-    const room = await openRoom({ part_a: ['customer_user_id', 'email'] })
-    await apply(room, definition)
-    const file = '_millrace/cleanrooms/account.json'
-    const state = JSON.parse(await room.store.readText(file))
-    const account = state['111111111111/us-east-1']
-    const [first] = account.configuredTables
-    account.configuredTables.unshift({
-      ...first,
-      id: '99999999-9999-4999-8999-999999999999',
-      createTime: 1,
-      rule: null,
-    })
-    await room.store.replace(file, JSON.stringify(state))
-    const { changes, unmanaged } = await planCleanRooms(definition, 'dev', await room.open())
-    expect(changes).toEqual([])
-    expect(unmanaged).toMatchObject([{ kind: 'configured-table', name: 'part_a', why: 'a further one of this name' }])
-  })
-
-  it('of a table that ends in _er but is none’s `_er` table: an offered table', async () => {
-    const room = await openRoom({ part_driver: ['customer_user_id', 'email'] })
-    await addTable(room.catalog, 'part_other_er', ['customer_user_id', 'c'])
-    const { desired } = await planCleanRooms(definition, 'dev', await room.open())
-    expect(desired.filter(({ kind }) => kind === 'configured-table').map(({ name }) => name)).toEqual([
-      'part_driver',
-      'part_other_er',
-    ])
   })
 })

@@ -67,14 +67,25 @@ function randomDefinition(random: Random): CleanRooms {
 describe('any definition after any other', () => {
   it('is reached, whatever fails, and discovered', async () => {
     const random = seededRandom(testSeed())
-    const room = await openRoom({}, { pageItemsMax: 1 + random.below(3), associatesOnce: random.chance(0.5) })
+    const room = await openRoom(
+      {},
+      {
+        pageItemsMax: 1 + random.below(3),
+        associatesOnce: random.chance(0.5),
+        allowsTwins: random.chance(0.5),
+        echoesDefaults: random.chance(0.5),
+      },
+    )
     for (const name of tables) await addTable(room.catalog, name, columns)
     for (let round = 0; round < rounds; round += 1) {
       const definition = randomDefinition(random)
       const prune = random.chance(0.7)
       for (let attempt = 0; attempt < 3; attempt += 1) {
-        const account = await room.open((_, isMutating) =>
-          isMutating && random.chance(0.1) ? random.pick(['fail', 'lose'] as const) : 'answer',
+        // A connection that is reset makes the SDK ask again, and the service do it twice.
+        const account = await room.open(
+          (_, isMutating) =>
+            isMutating && random.chance(0.1) ? random.pick(['fail', 'lose', 'reset', 'reset'] as const) : 'answer',
+          2,
         )
         await apply(room, definition, { prune, account }).catch(() => undefined)
       }

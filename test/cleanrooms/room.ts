@@ -13,8 +13,13 @@ import {
   cleanRoomsEnvironment,
   defineCleanRooms,
 } from '../../src/cleanrooms/definition.ts'
-import { failed, type LocalAccountOptions, localAccount } from '../../src/cleanrooms/local/local-account.ts'
-import { ServiceFailure } from '../../src/cleanrooms/local/state.ts'
+import {
+  failed,
+  type LocalAccountOptions,
+  localAccount,
+  localAccountFile,
+} from '../../src/cleanrooms/local/local-account.ts'
+import { type AccountState, ServiceFailure } from '../../src/cleanrooms/local/state.ts'
 import { planCleanRooms } from '../../src/cleanrooms/plan.ts'
 import folderStore from '../../src/stores/folder.ts'
 import { modelProblems, serviceModels } from './model.ts'
@@ -143,6 +148,24 @@ export async function apply(
   const opened = account ?? (await room.open())
   const { made } = await applyCleanRooms(definition, 'dev', opened, { prune })
   return made.map(({ action, kind, name }) => `${action} ${kind} ${name}`)
+}
+
+/** The body of a request. */
+export function textOf({ body }: WireRequest): string {
+  return body instanceof Uint8Array ? new TextDecoder().decode(body) : String(body ?? '')
+}
+
+/** The identifier of what counts under a name. */
+export async function idOf(room: Room, kind: string, name: string): Promise<string> {
+  const { observed } = await planCleanRooms(definitionWith(), 'dev', await room.open())
+  return observed.resources.find((each) => each.kind === kind && each.name === name)?.id as string
+}
+
+/** Changes the local account's file, as no request could. */
+export async function changeState(room: Room, change: (state: AccountState) => void): Promise<void> {
+  const file = JSON.parse(await room.store.readText(localAccountFile)) as Record<string, AccountState>
+  change(file['111111111111/us-east-1'] as AccountState)
+  await room.store.replace(localAccountFile, JSON.stringify(file))
 }
 
 /** What there is, without identifiers. */

@@ -201,6 +201,18 @@ describe('bucket-tables', () => {
     }
   })
 
+  it('has nothing against columns that are called as its own helpers are', async () => {
+    await lake.stage(
+      'names',
+      `md5(i::VARCHAR) AS customer_user_id, i AS key, i::VARCHAR AS place, i AS file, i AS c0, i AS place_before`,
+      20_000,
+    )
+    const { failure } = await lake.run({ by: ['key'], count: 64 })
+    expect(failure).toBe('')
+    const [row] = await lake.rows(`SELECT count(*) AS n, count(DISTINCT key) AS keys FROM ${lake.bucketed('names')}`)
+    expect(row).toEqual({ n: '20000', keys: '20000' })
+  })
+
   it('buckets only the tables named, with or without prefix and in any case', async () => {
     for (const table of ['IBE_01', 'IBE_02', 'IBE_03']) await lake.stage(table, plainKey, 50)
     await lake.run({}, ['Ibe_02', 'EXT_ibe_03'])

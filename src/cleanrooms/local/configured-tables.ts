@@ -34,11 +34,21 @@ function listTables(call: Call): Item {
   return without({ configuredTableSummaries: summaries, nextToken: nextToken as Json })
 }
 
+const tableMembers = ['description', 'tableReference', 'allowedColumns', 'analysisMethod', 'selectedAnalysisMethods']
+
+/** At least two, where some are given. */
+function checkMethods({ selectedAnalysisMethods }: Item): void {
+  const methods = (selectedAnalysisMethods ?? []) as string[]
+  if (methods.length === 1) throw invalid('selectedAnalysisMethods needs at least two analysis methods')
+}
+
 function createTable(call: Call): Item {
   const { body, state, time, newId } = call
   const twin = state.configuredTables.find(({ name }) => name === body.name)
-  if (twin !== undefined) throw conflict(`a configured table ${body.name} exists already`, 'CONFIGURED_TABLE', twin.id)
-  const members = given(body, 'description', 'tableReference', 'allowedColumns', 'analysisMethod', 'tags')
+  if (twin !== undefined && !call.allowsTwins)
+    throw conflict(`a configured table ${body.name} exists already`, 'CONFIGURED_TABLE', twin.id)
+  checkMethods(body)
+  const members = given(body, ...tableMembers, 'tags')
   const table = { ...members, id: newId(), name: String(body.name), createTime: time, updateTime: time, rule: null }
   state.configuredTables.push(table)
   return { configuredTable: tableAnswer(call, table) }
@@ -46,7 +56,8 @@ function createTable(call: Call): Item {
 
 function updateTable(call: Call): Item {
   const table = findTable(call)
-  const members = given(call.body, 'name', 'description', 'tableReference', 'allowedColumns', 'analysisMethod')
+  checkMethods(call.body)
+  const members = given(call.body, 'name', ...tableMembers)
   const after = { ...table, ...members, updateTime: call.time }
   if (table.rule !== null) checkRule(after as Table, table.rule.type, table.rule.policy)
   Object.assign(table, after)

@@ -10,6 +10,7 @@ import type { Answer, ServiceName, WireRequest, WireResponse } from '../account.
 import type { CleanRoomsEnvironment } from '../definition.ts'
 import { membershipOperations } from './associations.ts'
 import { configuredTableOperations } from './configured-tables.ts'
+import { withDefaults } from './defaults.ts'
 import { entityResolutionOperations } from './entity-resolution.ts'
 import { glueOperations } from './glue.ts'
 import { type AccountState, type Call, emptyState, type Item, type Operation, ServiceFailure } from './state.ts'
@@ -20,6 +21,9 @@ export const localAccountFile = '_millrace/cleanrooms/account.json'
 export type LocalAccountOptions = {
   pageItemsMax?: number
   associatesOnce?: boolean
+  allowsTwins?: boolean
+  /** Answers say what the services do untold, and have their lists in another order. */
+  echoesDefaults?: boolean
   now?: () => Date
 }
 type AccountStore = Pick<Store, 'kind' | 'readText' | 'replace'>
@@ -46,6 +50,8 @@ export function localAccount(
       membership: { id: membership, collaboration },
       pageItemsMax: options.pageItemsMax ?? pageItemsMaxDefault,
       associatesOnce: options.associatesOnce ?? false,
+      allowsTwins: options.allowsTwins ?? false,
+      echoesDefaults: options.echoesDefaults ?? false,
     }
     const response = await respond(service, request, catalog, world)
     if (JSON.stringify(state) !== before)
@@ -70,7 +76,7 @@ async function readAccounts(store: AccountStore): Promise<Record<string, Account
   }
 }
 
-type World = Omit<Call, 'labels' | 'query' | 'body'>
+type World = Omit<Call, 'labels' | 'query' | 'body'> & { echoesDefaults: boolean }
 
 async function respond(
   service: ServiceName,
@@ -91,7 +97,9 @@ async function respond(
       request,
     )
     const isBodyless = service === 'cleanrooms' && request.method === 'DELETE'
-    return json(service, isBodyless ? 204 : 200, await operation({ ...rest, labels }))
+    const result = await operation({ ...rest, labels })
+    const said = world.echoesDefaults ? withDefaults(result, world.region) : result
+    return json(service, isBodyless ? 204 : 200, said)
   } catch (error) {
     if (!(error instanceof ServiceFailure)) throw error
     return failed(service, error)

@@ -50,6 +50,8 @@ export type Call = {
   pageItemsMax: number
   /** One association of a table in a membership. */
   associatesOnce: boolean
+  /** Configured tables of one name. */
+  allowsTwins: boolean
 }
 export type Operation = (call: Call) => Item | Promise<Item>
 

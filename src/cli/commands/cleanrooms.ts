@@ -5,6 +5,7 @@ import localGlueCatalog from '../../catalogs/local-glue-catalog.ts'
 import type { CleanRoomsAccount } from '../../cleanrooms/account.ts'
 import { type CleanRooms, type CleanRoomsOptions, cleanRoomsEnvironment } from '../../cleanrooms/definition.ts'
 import { didYouMean, MillraceError, messageOf } from '../../errors.ts'
+import { takeLock } from '../../run/lock.ts'
 import {
   showChange,
   showCleanRoomsPlan,
@@ -21,14 +22,19 @@ import {
   environmentName,
   findPipeline,
   openStore,
+  waitMs,
 } from '../context.ts'
 
 /** What every action works with. */
 type Room = { definition: CleanRooms; env: string; store: Store; account: CleanRoomsAccount }
 type Action = (context: CommandContext, room: Room) => Promise<number>
 
-const actions: Record<string, Action> = { plan, apply, verify, lint, report, discover }
-const actionNames = Object.keys(actions)
+const actions: Record<string, Action> = {
+  ...{ plan, verify, lint, report },
+  apply: alone('apply', apply),
+  discover: alone('discover', discover),
+}
+const actionNames = ['plan', 'apply', 'verify', 'lint', 'report', 'discover']
 
 export const cleanroomsCommand: Command = {
   name: 'cleanrooms',
@@ -50,6 +56,7 @@ export const cleanroomsCommand: Command = {
       value: null,
       text: 'of plan, apply, verify: also remove what bears the definition’s names and is not in it',
     },
+    { name: 'wait', value: 'TIME', text: 'of apply, discover: how long to wait for another of them (default 60s)' },
   ],
   run: async (context) => {
     const [name] = context.positionals
@@ -61,6 +68,24 @@ export const cleanroomsCommand: Command = {
     }
     return await act(context, await openRoom(context))
   },
+}
+
+/** One at a time on one root: each reads the account and the definitions that the one before it left. */
+function alone(name: string, act: Action): Action {
+  return async (context, room) => {
+    const { signal, stderr } = context.environment
+    const onWait = (holder: string): void => {
+      if (!context.isQuiet) stderr.write(`waiting for ${holder} to end\n`)
+    }
+    const options = { waitMs: waitMs(context), signal, onWait }
+    const lock = await takeLock(room.store, 'cleanrooms', `cleanrooms ${name}`, options)
+    try {
+      return await act(context, room)
+    } finally {
+      // Where the release cannot be written, the lock is free as soon as this process has ended.
+      await lock.release().catch(() => {})
+    }
+  }
 }
 
 async function openRoom(context: CommandContext): Promise<Room> {
