@@ -2,6 +2,7 @@
 import type { CleanRooms, CleanRoomsEnvironment } from './definition.ts'
 import { isOffered } from './desired.ts'
 import { fieldsOf } from './entity-resolution.ts'
+import type { Finding } from './finding.ts'
 import { type Fields, glueReference, type ObservedAccount } from './resources.ts'
 
 export type TableLine = {
@@ -10,7 +11,7 @@ export type TableLine = {
   status: 'MISSING' | 'NO_RULE' | 'NOT_ASSOCIATED' | 'ACTIVE'
   associations: string[]
   analysis_providers: string[]
-  /** Associated, with a rule that lets every provider of the definition ask. */
+  /** Associated, with a rule that lets every provider of the definition ask, and nothing that lint calls an error. */
   ready_for_analysis: boolean
 }
 export type IdentityLine = {
@@ -39,19 +40,23 @@ export type CleanRoomsReport = {
   }
   tables: TableLine[]
   identity_resolution: IdentityLine[]
+  /** What lint calls an error. */
+  errors: Finding[]
 }
 
-/** What an account offers, table by table of the catalog, and how identities are resolved. */
+/** What an account offers, table by table of the catalog, and how identities are resolved; `findings` are those of lint. */
 export function reportOf(
   definition: CleanRooms,
   env: string,
   environment: CleanRoomsEnvironment,
   observed: ObservedAccount,
   now: Date,
+  findings: readonly Finding[] = [],
 ): CleanRoomsReport {
+  const errors = findings.filter(({ level }) => level === 'error')
   const tables = observed.tables
     .filter(({ name }) => isOffered(definition, name))
-    .map(({ name }) => tableLine(definition, environment, observed, name))
+    .map(({ name }) => tableLine(definition, environment, observed, name, errors))
   const count = (kind: string): number => observed.resources.filter((resource) => resource.kind === kind).length
   const { account, region, database, collaboration, membership } = environment
   return {
@@ -69,6 +74,7 @@ export function reportOf(
     },
     tables,
     identity_resolution: identityLines(observed),
+    errors,
   }
 }
 
@@ -77,6 +83,7 @@ function tableLine(
   environment: CleanRoomsEnvironment,
   { resources }: ObservedAccount,
   table: string,
+  errors: readonly Finding[],
 ): TableLine {
   const configured = resources.filter(({ kind, fields }) => {
     const reference = glueReference(fields)
@@ -95,6 +102,8 @@ function tableLine(
   ].sort()
   const isCustom = rules.some(({ fields }) => fields.type === 'CUSTOM')
   const mayAsk = !isCustom || definition.analysisProviders.every((provider) => providers.includes(provider))
+  const places = [`table ${table}`, ...names.flatMap((name) => [`configured-table ${name}`, `analysis-rule ${name}`])]
+  const isSound = !errors.some(({ where }) => places.includes(where))
   const status =
     configured.length === 0
       ? 'MISSING'
@@ -108,7 +117,7 @@ function tableLine(
     status,
     associations,
     analysis_providers: providers,
-    ready_for_analysis: status === 'ACTIVE' && mayAsk,
+    ready_for_analysis: status === 'ACTIVE' && mayAsk && isSound,
   }
 }
 

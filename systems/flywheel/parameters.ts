@@ -1,5 +1,5 @@
 /** What both pipelines are asked for, and where things lie unless a step is told otherwise. */
-import { type LoadContext, MillraceError, z } from 'millrace'
+import { isMissingFile, type LoadContext, MillraceError, z } from 'millrace'
 
 /** In the parameters of the jobs this system comes from, a value that is not given. */
 const none = '_NONE_'
@@ -66,16 +66,52 @@ export type Loaded = {
   of: (step: string) => Given
 }
 
-/** Reads `--csv-file`. Throws `usage` for parameters of one step in a run of several. */
+type StepParameter = keyof Given
+const flags: Record<StepParameter, string> = {
+  sourcePath: '--source-path',
+  targetPath: '--target-path',
+  csvFile: '--csv-file',
+}
+const splitting: StepParameter[] = ['sourcePath', 'targetPath', 'csvFile']
+
+/** Which of these parameters each step takes. */
+const taken: Record<string, StepParameter[]> = {
+  'infobase-split-and-bucket': splitting,
+  'addressable-bucket': splitting,
+  'register-staged-tables': [],
+  'create-athena-bucketed-tables': [],
+  'infobase-split-and-part': splitting,
+  'addressable-split-and-part': splitting,
+  'register-part-tables': ['sourcePath'],
+  'prepare-part-tables': [],
+}
+
+/** Reads `--csv-file`. Throws `usage` for parameters of one step in a run of several, and for those that a step does not take. */
 export async function load(given: Given, { env, only, read }: LoadContext): Promise<Loaded> {
-  const { sourcePath, targetPath, csvFile } = given
-  const named = Object.entries({ 'source-path': sourcePath, 'target-path': targetPath, 'csv-file': csvFile })
-  const [first] = named.find(([, value]) => value !== undefined) ?? []
+  const named = splitting.filter((name) => given[name] !== undefined)
+  const [first] = named
   if (first !== undefined && only === null) {
-    throw new MillraceError('usage', `--${first}  is a parameter of one step. Name the step as well, with --only`)
+    throw new MillraceError('usage', `${flags[first]}  is a parameter of one step. Name the step as well, with --only`)
   }
-  const csvText = csvFile === undefined ? null : await read(csvFile).catch(() => null)
+  const takes = taken[only ?? ''] ?? splitting // a step that there is not is told as such
+  const odd = named.find((name) => !takes.includes(name))
+  if (odd !== undefined) {
+    const text = takes.length === 0 ? 'none of these' : takes.map((name) => flags[name]).join(', ')
+    const all = splitting.map((name) => flags[name]).join(', ')
+    throw new MillraceError('usage', `${flags[odd]}  is no parameter of step ${only}; of ${all} it takes ${text}`)
+  }
+  const csvText = given.csvFile === undefined ? null : await readIfThere(given.csvFile, read)
   return { database: `omc_flywheel_${env}`, csvText, of: (step) => (step === only ? given : {}) }
+}
+
+/** Null where there is no such file: then it is one below the root. */
+async function readIfThere(file: string, read: LoadContext['read']): Promise<string | null> {
+  try {
+    return await read(file)
+  } catch (error) {
+    if (isMissingFile(error)) return null
+    throw error
+  }
 }
 
 /** The date of `--snapshot-dt`; null: the newest. */
@@ -83,11 +119,14 @@ export function snapshotDate(snapshotDt: string): string | null {
   return snapshotDt === none ? null : snapshotDt
 }
 
-/** The names of `--tables-filter`; null: all. */
+/** The names of `--tables-filter`; null: all. Throws `usage` where it names none. */
 export function tablesNamed(filter: string): string[] | null {
   if (filter === none) return null
-  return filter
+  const names = filter
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '')
+  if (names.length > 0) return names
+  const text = `--tables-filter ${JSON.stringify(filter)} names no table`
+  throw new MillraceError('usage', `${text}; expected names such as ibe_01,ibe_02, or ${none} for all`)
 }

@@ -72,4 +72,20 @@ describe('the report', () => {
     const report = reportOf(definition, 'dev', room.environment, observed, now)
     expect(report.tables).toMatchObject([{ status: 'NOT_ASSOCIATED', ready_for_analysis: false }])
   })
+
+  it('calls no table ready that lint has an error about', async () => {
+    const room = await openRoom()
+    await apply(room, definition)
+    const observed = await observeAccount(definition, 'dev', await room.open())
+    const findings = [
+      { level: 'error' as const, rule: 'codec', where: 'table part_ibe_01_a', message: 'zstd', source: 'quotas' },
+      { level: 'warning' as const, rule: 'x', where: 'table part_ibe_02_a', message: 'perhaps', source: 'quotas' },
+    ]
+    const { tables, errors } = reportOf(definition, 'dev', room.environment, observed, now, findings)
+    const ready = Object.fromEntries(
+      tables.map(({ table_name, ready_for_analysis }) => [table_name, ready_for_analysis]),
+    )
+    expect(ready).toEqual({ part_addressable_ids: true, part_ibe_01_a: false, part_ibe_02_a: true })
+    expect(errors).toEqual([findings[0]])
+  })
 })

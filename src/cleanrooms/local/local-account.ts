@@ -69,7 +69,11 @@ export function localAccount(
 async function readAccounts(store: AccountStore): Promise<Record<string, AccountState>> {
   if ((await store.kind(localAccountFile)) !== 'file') return {}
   try {
-    return JSON.parse(await store.readText(localAccountFile)) as Record<string, AccountState>
+    const accounts = JSON.parse(await store.readText(localAccountFile)) as Record<string, AccountState>
+    // A person who takes a rule away takes its line away.
+    for (const { configuredTables, associations } of Object.values(accounts))
+      for (const owner of [...configuredTables, ...associations]) owner.rule ??= null
+    return accounts
   } catch (error) {
     const text = `${localAccountFile}  is damaged: ${messageOf(error)}. Move it away; apply makes everything anew`
     throw new MillraceError('storage', text, { cause: error })

@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import localGlueCatalog from '../../catalogs/local-glue-catalog.ts'
 import type { CleanRoomsAccount } from '../../cleanrooms/account.ts'
 import { type CleanRooms, type CleanRoomsOptions, cleanRoomsEnvironment } from '../../cleanrooms/definition.ts'
+import type { Finding } from '../../cleanrooms/finding.ts'
 import { didYouMean, MillraceError, messageOf } from '../../errors.ts'
 import { takeLock } from '../../run/lock.ts'
 import {
@@ -165,7 +166,11 @@ async function verify(context: CommandContext, room: Room): Promise<number> {
   return changes.length === 0 ? 0 : 1
 }
 
-async function apply(context: CommandContext, { definition, env, store, account }: Room): Promise<number> {
+async function apply(context: CommandContext, room: Room): Promise<number> {
+  const { definition, env, store, account } = room
+  const errors = (await findingsOf(room)).filter(({ level }) => level === 'error')
+  if (errors.length > 0)
+    context.environment.stderr.write(`warning: the services will refuse some of it:\n${showFindings(errors)}\n`)
   const [{ applyCleanRooms }, { writeSchemaFiles }] = await Promise.all([
     import('../../cleanrooms/apply.ts'),
     import('../../cleanrooms/schema-files.ts'),
@@ -192,7 +197,13 @@ const pastOf: Record<string, string> = {
   delete: 'deleted',
 }
 
-async function lint(context: CommandContext, { definition, env, store, account }: Room): Promise<number> {
+async function lint(context: CommandContext, room: Room): Promise<number> {
+  const findings = await findingsOf(room)
+  context.data({ findings }, () => showFindings(findings))
+  return findings.some(({ level }) => level === 'error') ? 1 : 0
+}
+
+async function findingsOf({ definition, env, store, account }: Room): Promise<Finding[]> {
   const [{ lintCleanRooms }, { readTableFiles }, { observeAccount }, { desiredResources, isOffered }] =
     await Promise.all([
       import('../../cleanrooms/lint.ts'),
@@ -203,19 +214,18 @@ async function lint(context: CommandContext, { definition, env, store, account }
   const { tables } = await observeAccount(definition, env, account)
   const offered = tables.filter(({ name }) => isOffered(definition, name))
   const desired = desiredResources(definition, env, tables)
-  const findings = lintCleanRooms(definition, env, desired, tables, await readTableFiles(store, offered))
-  context.data({ findings }, () => showFindings(findings))
-  return findings.some(({ level }) => level === 'error') ? 1 : 0
+  return lintCleanRooms(definition, env, desired, tables, await readTableFiles(store, offered))
 }
 
-async function report(context: CommandContext, { definition, env, store, account }: Room): Promise<number> {
+async function report(context: CommandContext, room: Room): Promise<number> {
+  const { definition, env, store, account } = room
   const [{ reportOf, reportFiles }, { observeAccount }] = await Promise.all([
     import('../../cleanrooms/report.ts'),
     import('../../cleanrooms/plan.ts'),
   ])
   const observed = await observeAccount(definition, env, account)
   const environment = cleanRoomsEnvironment(definition, env)
-  const made = reportOf(definition, env, environment, observed, context.environment.now())
+  const made = reportOf(definition, env, environment, observed, context.environment.now(), await findingsOf(room))
   const files = reportFiles(made)
   for (const { path: file, content } of files) await store.replace(file, content)
   const paths = files.map((file) => file.path)
