@@ -71,6 +71,11 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
+/** Whether a file could not be read because there is none of its name; every other reason is not this. */
+export function isMissingFile(error: unknown): boolean {
+  return systemCode(error) === 'ENOENT' || (error instanceof MillraceError && systemCode(error.cause) === 'ENOENT')
+}
+
 /** Our own mistake: stops the program. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${message}`)

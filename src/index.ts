@@ -82,7 +82,7 @@ export {
   withInput,
 } from './define/steps.ts'
 export { type SyncChangesTask, type SyncConflicts, syncChanges, syncConflicts } from './define/sync-changes.ts'
-export { didYouMean, MillraceError } from './errors.ts'
+export { didYouMean, isMissingFile, MillraceError } from './errors.ts'
 export {
   type BucketingVersion,
   bucketOf,

@@ -226,12 +226,14 @@ export type PlannedTable =
 export type TableChange = { snapshot: string | null; counts: TableCounts }
 
 /**
- * Plans what one unit of a task (a table, say) has to do, with files left out that turned out to be damaged: path → reason. `finish` is
+ * Plans what one unit of a task (a table, say) has to do, with files left out that turned out to be damaged: path → reason. `prepare`
+ * comes before a plan of it is executed, and `finish` is
  * what follows once that is published, also where it was before.
  */
 export type PlanUnit = {
   name: string
   plan: (damaged: ReadonlyMap<string, string>) => Promise<Planned[]>
+  prepare?: (assertHeld: () => Promise<void>) => Promise<void>
   finish?: (assertHeld: () => Promise<void>) => Promise<void>
 }
 

@@ -2,8 +2,10 @@
  * The Glue-shaped catalog of a root: `_millrace/catalog/<database>/database.json` and, for each table with its partitions,
  * `_millrace/catalog/<database>/tables/<table>.json`. A file is replaced at once and only when its content changes.
  */
-import { MillraceError, messageOf } from '../errors.ts'
+import { MillraceError } from '../errors.ts'
 import type { Store } from '../store.ts'
+import { storageError } from '../stores/folder.ts'
+import lockFolder from '../stores/folder-lock.ts'
 import {
   type GlueCatalog,
   type GlueDatabase,
@@ -13,16 +15,19 @@ import {
   glueName,
   glueTableText,
 } from './glue-catalog.ts'
+import { databaseOf, fileText, type TableFile, tableOf } from './local-glue-catalog/files.ts'
 
 /** Where the catalog lies below the root. */
 export const glueCatalogFolder = '_millrace/catalog'
 
-type TableFile = { Table: GlueTable; Partitions: GluePartition[] }
-type CatalogStore = Pick<Store, 'kind' | 'list' | 'readText' | 'createExclusive' | 'replace' | 'remove'>
+/** Below it a folder for each database, whose lock whoever changes one of its tables has for the moment that takes. */
+const locksFolder = '_millrace/locks/catalog'
+
+type CatalogStore = Pick<Store, 'locate' | 'kind' | 'list' | 'readText' | 'createExclusive' | 'replace' | 'remove'>
 
 /**
- * Opens the catalog of a root. Changes of one table follow each other within one catalog; runs are kept apart by the lock
- * of their pipeline. Throws `storage`, naming the file, for a file that is no table.
+ * Opens the catalog of a root. Changes of one database's tables follow each other, in this process and between several: none is
+ * lost. Throws `storage`, naming the file, for a file that is no table.
  */
 export default function localGlueCatalog(store: CatalogStore): GlueCatalog {
   const changes = new Map<string, Promise<unknown>>()
@@ -38,17 +43,26 @@ export default function localGlueCatalog(store: CatalogStore): GlueCatalog {
     const text = `table ${database}.${name} is not in the catalog`
     throw new MillraceError('not-found', `${text}; there are: ${there === '' ? 'none' : there}`)
   }
-  const inTurn = async <T>(file: string, act: () => Promise<T>): Promise<T> => {
-    const turn = (changes.get(file) ?? Promise.resolve()).then(act, act)
-    changes.set(file, turn)
+  /** One after the other here, so that only the first of them waits for other processes. */
+  const alone = async <T>(database: string, act: () => Promise<T>): Promise<T> => {
+    const locked = async (): Promise<T> => {
+      const folder = `${locksFolder}/${glueName('database', database)}`
+      const lock = lockFolder(store.locate(folder), { what: `database ${database} of the catalog` })
+      const release = await lock.catch((error: unknown) => {
+        throw storageError(folder, error)
+      })
+      return await act().finally(release)
+    }
+    const turn = (changes.get(database) ?? Promise.resolve()).then(locked, locked)
+    changes.set(database, turn)
     try {
       return await turn
     } finally {
-      if (changes.get(file) === turn) changes.delete(file)
+      if (changes.get(database) === turn) changes.delete(database)
     }
   }
   const change = async <T>(database: string, name: string, act: (table: TableFile) => T): Promise<T> =>
-    await inTurn(tablePath(database, name), async () => {
+    await alone(database, async () => {
       const table = await standing(database, name)
       const before = fileText(table)
       const result = act(table)
@@ -98,7 +112,7 @@ export default function localGlueCatalog(store: CatalogStore): GlueCatalog {
         standing.Table = table
       }),
     deleteTable: async (database, name) =>
-      await inTurn(tablePath(database, name), async () => {
+      await alone(database, async () => {
         await standing(database, name)
         await store.remove(tablePath(database, name))
       }),
@@ -162,67 +176,9 @@ async function created(what: string, act: () => Promise<void>): Promise<void> {
     await act()
   } catch (error) {
     if (!(error instanceof MillraceError) || error.code !== 'exists') throw error
-    throw new MillraceError('exists', `${what} is in the catalog already`, { cause: error })
+    const text = `${what} is in the catalog already; another run may have made it meanwhile. Run again`
+    throw new MillraceError('exists', text, { cause: error })
   }
-}
-
-function tableOf(file: string, text: string, database: string, name: string): TableFile {
-  const content = parsed(file, 'a table', text)
-  const { Table: table, Partitions: partitions } = content as Partial<TableFile>
-  const fits =
-    table?.DatabaseName === database &&
-    table.Name === name &&
-    isRecord(table.Parameters) &&
-    areColumns(table.PartitionKeys) &&
-    isStorage(table.StorageDescriptor) &&
-    Array.isArray(partitions) &&
-    partitions.every((partition) => Array.isArray(partition?.Values) && isStorage(partition.StorageDescriptor))
-  if (!fits) throw damaged(file, 'a table', `it does not describe ${database}.${name} and its partitions`)
-  return { Table: table, Partitions: partitions }
-}
-
-function databaseOf(file: string, text: string, name: string): GlueDatabase {
-  const content = parsed(file, 'a database', text) as Partial<GlueDatabase>
-  if (content.Name !== name) throw damaged(file, 'a database', `it does not describe ${name}`)
-  return { ...content, Name: name }
-}
-
-function parsed(file: string, what: string, text: string): Record<string, unknown> {
-  let content: unknown
-  try {
-    content = JSON.parse(text)
-  } catch (error) {
-    throw damaged(file, what, messageOf(error), error)
-  }
-  if (isRecord(content)) return content
-  throw damaged(file, what, 'it is no JSON object')
-}
-
-function damaged(file: string, what: string, why: string, cause?: unknown): MillraceError {
-  const text = `${file}  is damaged: ${why}; expected ${what} of the catalog`
-  return new MillraceError('storage', `${text}. Move the file away and run the task that registers it again`, { cause })
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function areColumns(value: unknown): boolean {
-  return (
-    Array.isArray(value) &&
-    value.every((column) => isRecord(column) && typeof column.Name === 'string' && typeof column.Type === 'string')
-  )
-}
-
-function isStorage(value: unknown): boolean {
-  return (
-    isRecord(value) &&
-    typeof value.Location === 'string' &&
-    areColumns(value.Columns) &&
-    isRecord(value.SerdeInfo) &&
-    typeof value.NumberOfBuckets === 'number' &&
-    Array.isArray(value.BucketColumns)
-  )
 }
 
 function find({ Partitions }: TableFile, values: readonly string[]): GluePartition | undefined {
@@ -245,10 +201,6 @@ function partitionError(
   const what = ErrorCode === 'AlreadyExistsException' ? 'exists already' : 'does not exist'
   const ErrorMessage = `partition (${values.join(', ')}) ${what}`
   return { PartitionValues: [...values], ErrorDetail: { ErrorCode, ErrorMessage } }
-}
-
-function fileText(content: TableFile | GlueDatabase): string {
-  return `${JSON.stringify(content, null, 2)}\n`
 }
 
 function compareText(a: string, b: string): number {

@@ -10,8 +10,7 @@ import type { Engine } from '../types.ts'
 import { loadModule } from './config.ts'
 import { type FlagSpec, parseDuration, parseMemory } from './flags.ts'
 
-/** A pipeline that can be named on the command line. */
-/** `demo`: flags that the demonstration runs it with. */
+/** A pipeline that can be named on the command line. `demo`: flags that the demonstration runs it with. */
 export type NamedPipeline = {
   name: string
   description: string

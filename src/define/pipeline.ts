@@ -35,7 +35,10 @@ export type SamplePostgres = { database: PostgresDatabase; before: string[]; cop
 /** The rows of a query in DuckDB's SQL, for `schema.table`; `upsert` replaces rows of the same key. */
 export type SampleCopy = { table: string; columns: string[]; sql: string; mode: 'append' | 'upsert'; key?: string[] }
 
-/** Reads a text file that a definition needs: a path is relative to the working folder, a URL is a shipped file. */
+/**
+ * Reads a text file that a definition needs: a path is relative to the working folder, a URL is a shipped file. Of what it throws
+ * `isMissingFile` tells whether there is no such file.
+ */
 export type Read = (file: string | URL) => Promise<string>
 /** `only` is the step that runs alone; null: all of them. */
 export type LoadContext = { env: string; only: string | null; read: Read }

@@ -103,6 +103,10 @@ async function executeIn(session: Session, plan: Plan, context: EngineContext): 
   for (const output of plan.outputs) {
     const view = plan.views.find(({ name }) => name === output.view)
     const { bucketed } = output
+    if (context.staging === null && bucketed !== undefined) {
+      staged.rows[output.name] = await countRows(session, output.view)
+      continue
+    }
     if (context.staging !== null && bucketed !== undefined) {
       const files = await writeBucketed(session, { ...output, bucketed }, { ...context, staging: context.staging })
       staged.rows[output.name] = files.reduce((sum, { rows }) => sum + rows, 0)
@@ -127,6 +131,11 @@ async function executeIn(session: Session, plan: Plan, context: EngineContext): 
   return staged
 }
 
+async function countRows(session: Session, view: string): Promise<number> {
+  const [count] = await session.rows(`SELECT count(*) AS n FROM ${quoteName(view)}`)
+  return Number(count?.n)
+}
+
 /** Many outputs that are each a part of one input, which is read for each of them: they need not wait for each other. */
 function isFanOut({ inputs, views, outputs }: Plan): boolean {
   const isPlain = views.every((view) => !('newest' in view) && !view.once)
@@ -148,10 +157,7 @@ async function writeFanOut(
   const { staging } = context
   if (staging === null) {
     // The rows of each view, without a value of them.
-    for (const { name, view } of plan.outputs) {
-      const [count] = await session.rows(`SELECT count(*) AS n FROM ${quoteName(view)}`)
-      staged.rows[name] = Number(count?.n)
-    }
+    for (const { name, view } of plan.outputs) staged.rows[name] = await countRows(session, view)
     return
   }
   const own = { ...context, staging }

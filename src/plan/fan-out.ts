@@ -1,24 +1,23 @@
 /** Plans the split of a snapshot: one plan, and one commit, for all tables. Pure. */
-import { tableAt, taskQuarantine } from '../define/dataset.ts'
+import { taskQuarantine } from '../define/dataset.ts'
 import type { FanOutTask } from '../define/fan-out.ts'
 import { splitTarget } from '../define/snapshots.ts'
-import { quoteName } from '../engines/portable.ts'
+import { MillraceError } from '../errors.ts'
 import { identityText } from '../formats/file-identity.ts'
 import type { SplitTable } from '../formats/split-spec.ts'
-import type {
-  Codec,
-  Column,
-  CommitRecord,
-  FileIdentity,
-  Plan,
-  Planned,
-  PlanOutput,
-  PublishedFile,
-  PublishStep,
-} from '../types.ts'
+import type { Column, CommitRecord, FileIdentity, Plan, Planned, PlanOutput, PublishStep } from '../types.ts'
+import {
+  outputName,
+  partitionCheck,
+  rejectedView,
+  type SplitTarget,
+  type TwinTable,
+  tableOutput,
+  tableView,
+} from './fan-out-views.ts'
 import { fileCountPerGigabyte } from './file-count.ts'
 import { planInput } from './plan-input.ts'
-import { type NarrowTable, narrowTables, type SnapshotFile, snapshotColumns } from './split-columns.ts'
+import { type NarrowTable, narrowTables, type SnapshotColumn, type SnapshotFile } from './split-columns.ts'
 
 /** What was found of a snapshot and of the tables that are to be made of it. */
 export type FanOutSurvey = {
@@ -27,8 +26,10 @@ export type FanOutSurvey = {
   files: SnapshotFile[]
   /** The tables of the spec; null when there is one with every column. */
   tables: SplitTable[] | null
-  /** Every folder that may be replaced, with the data files in it. */
-  standing: ReadonlyMap<string, string[]>
+  /** All columns of the snapshot, and their compressed bytes. */
+  columns: SnapshotColumn[]
+  /** Every folder that may be replaced, with what lies in it. */
+  standing: ReadonlyMap<string, StandingFolder>
   /** Published folders whose files are not all there. */
   lost: ReadonlySet<string>
   /** The text that tells the snapshot is there; always true where there is none. */
@@ -37,16 +38,8 @@ export type FanOutSurvey = {
   twins: TwinTable[]
 }
 
-/** A table of another split; `folder` is where its files lie now. */
-export type TwinTable = { folder: string; files: PublishedFile[]; columns: Column[]; codec: Codec; fileCount: number }
-
-/** A table to be: what is written, and where. */
-type Target = {
-  name: string
-  columns: Column[]
-  fileCount: number
-  step: Pick<PublishStep, 'target' | 'table' | 'partition'>
-}
+/** The data files of a folder, and the folders in it, which no split has made. */
+export type StandingFolder = { files: string[]; folders: string[] }
 
 /** The folders of a task's tables, in the order of the spec. */
 export function splitTargets(task: FanOutTask, date: string, tables: readonly { name: string }[] | null): string[] {
@@ -70,6 +63,11 @@ export function snapshotText(
   return { target: `${to.path}/metadata`, name: `${from.column}.txt`, content: `${date}\n` }
 }
 
+/** Where the rows of a snapshot without a key go: below the whole path of the target, for two may end in the same name. */
+export function splitQuarantine(pipeline: string, task: FanOutTask, date: string): string {
+  return `${taskQuarantine(pipeline, task, task.to.path)}/${task.from.column}=${date}`
+}
+
 /** Folders of the last commit that are no table of this one; in partitions, what is not written stays. */
 export function expiredFolders({ to }: FanOutTask, commit: CommitRecord | null, targets: readonly string[]): string[] {
   if (to.layout !== 'staged' || commit?.state.kind !== 'fan-out') return []
@@ -77,12 +75,15 @@ export function expiredFolders({ to }: FanOutTask, commit: CommitRecord | null, 
   return locations.filter((location) => location.startsWith(`${to.path}/`) && !targets.includes(location))
 }
 
-/** Plans a split. Throws `usage` that names the line where spec and snapshot do not fit. */
+/**
+ * Plans a split. Throws `usage` that names the line where spec and snapshot do not fit, `table-changed` for a folder that would be
+ * lost with the one that it lies in.
+ */
 export function planFanOut(pipeline: string, task: FanOutTask, survey: FanOutSurvey): Planned {
-  const { commit, date, files } = survey
-  const columns = snapshotColumns(files)
+  const { commit, date, files, columns } = survey
   const targets = narrowTables(task, survey.tables, { date, columns }).map((table) => targetOf(task, date, table))
-  const written = targets.filter((target) => !isKept(task, survey, target))
+  const isWhole = hasQuarantine(pipeline, task, survey)
+  const written = targets.filter((target) => !isWhole || !isKept(task, survey, target))
   const expired = expiredFolders(
     task,
     commit,
@@ -105,13 +106,20 @@ export function planFanOut(pipeline: string, task: FanOutTask, survey: FanOutSur
     fileCount: 1,
   }
   const isAnew = written.length > 0
-  const folder = `${taskQuarantine(pipeline, task, tableAt(task.to.path).table)}/${partition}`
-  const text = snapshotText(task, date)
+  const folder = splitQuarantine(pipeline, task, date)
+  const text = survey.isTold ? null : snapshotText(task, date)
+  const check = isAnew ? partitionCheck(task, date, columns) : null
+  const replaced = [
+    ...written.map(({ step }) => step.target),
+    ...(isAnew ? [folder] : []),
+    ...expired,
+    ...(text === null ? [] : [text.target]),
+  ]
   const plan: Plan = {
     ...{ planVersion: 1, pipeline, task: task.name, partition },
     inputs: isAnew ? [input] : [],
     views: isAnew ? [...written.map((target) => tableView(task, target)), rejectedView(task, columns)] : [],
-    metrics: [],
+    metrics: check === null ? [] : [check.metric],
     outputs: isAnew ? [...outputs, rejected] : [],
     publish: {
       scope: splitScope(task, date),
@@ -135,7 +143,7 @@ export function planFanOut(pipeline: string, task: FanOutTask, survey: FanOutSur
         out: [{ output: outputName(name) }, { output: 'rejected' }],
       })),
       tables: written.length,
-      texts: text === null || survey.isTold ? [] : [text],
+      texts: text === null ? [] : [text],
       main: { output: outputs[0]?.name ?? '', target: task.to.path },
       quarantine: isAnew ? { output: 'rejected', target: folder } : null,
       bookmark: {
@@ -143,10 +151,7 @@ export function planFanOut(pipeline: string, task: FanOutTask, survey: FanOutSur
         added: files.map(({ path, bytes, sha256, modifiedMs }) => ({ path, bytes, sha256, modifiedMs })),
       },
       repeats: false,
-      replaced: [...written.map(({ step }) => step.target), ...expired].map((target) => ({
-        folder: target,
-        files: survey.standing.get(target) ?? [],
-      })),
+      replaced: replaced.map((target) => replacedFolder(target, survey.standing.get(target))),
       state: {
         kind: 'fan-out',
         snapshot: date,
@@ -155,7 +160,7 @@ export function planFanOut(pipeline: string, task: FanOutTask, survey: FanOutSur
       },
       unreadable: null,
       mayBeDamaged: isAnew ? ['snapshot'] : [],
-      refusals: [],
+      refusals: check === null ? [] : [check.refusal],
     },
   }
   return { kind: 'plan', plan }
@@ -167,7 +172,7 @@ export function isConsumed(commit: CommitRecord, files: readonly FileIdentity[])
   return consumed.size === files.length && files.every((file) => consumed.has(identityText(file)))
 }
 
-function targetOf(task: FanOutTask, date: string, { name, columns }: NarrowTable): Target {
+function targetOf(task: FanOutTask, date: string, { name, columns }: NarrowTable): SplitTarget {
   const bytes = columns.reduce((sum, column) => sum + column.bytes, 0)
   return {
     name,
@@ -177,15 +182,31 @@ function targetOf(task: FanOutTask, date: string, { name, columns }: NarrowTable
   }
 }
 
+/** Throws `table-changed` for a folder in one that is replaced. */
+function replacedFolder(
+  folder: string,
+  { files, folders: [odd] }: StandingFolder = { files: [], folders: [] },
+): { folder: string; files: string[] } {
+  if (odd === undefined) return { folder, files }
+  const text = `${folder}/${odd}/  is a folder that no commit of Millrace wrote, and would be lost with ${folder}/, which is replaced`
+  throw new MillraceError('table-changed', `${text}. Move it away and run again`)
+}
+
 function columnOf({ name, type }: Column): Column {
   return { name, type }
+}
+
+/** Whether the rows that this task, or the one of the last commit, has set aside are still there. */
+function hasQuarantine(pipeline: string, task: FanOutTask, { commit, date, lost }: FanOutSurvey): boolean {
+  const others = commit === null ? [] : [splitQuarantine(commit.pipeline, { ...task, name: commit.task }, date)]
+  return ![splitQuarantine(pipeline, task, date), ...others].some((folder) => lost.has(folder))
 }
 
 /** Whether a table stands as it would be written. */
 function isKept(
   task: FanOutTask,
   { commit, date, files, lost }: FanOutSurvey,
-  { step, columns, fileCount }: Target,
+  { step, columns, fileCount }: SplitTarget,
 ): boolean {
   if (commit?.state.kind !== 'fan-out' || lost.has(step.target)) return false
   const { snapshot, key, tables } = commit.state
@@ -194,34 +215,6 @@ function isKept(
   const published = commit.partitions.find(({ location }) => location === step.target)
   if (made?.codec !== task.to.codec || made.fileCount !== fileCount) return false
   return JSON.stringify(published?.columns) === JSON.stringify(columns)
-}
-
-/** No column, and nothing else in a plan, has this name. */
-function outputName(table: string): string {
-  return `table_${table}`
-}
-
-function tableOutput(task: FanOutTask, { name, columns, fileCount }: Target, twins: readonly TwinTable[]): PlanOutput {
-  const { codec } = task.to
-  const output = { name: outputName(name), view: outputName(name), columns, codec, fileCount }
-  const isSame = (twin: TwinTable): boolean =>
-    twin.codec === codec && twin.fileCount === fileCount && JSON.stringify(twin.columns) === JSON.stringify(columns)
-  const twin = twins.find(isSame)
-  return twin === undefined ? output : { ...output, linked: { folder: twin.folder, files: twin.files } }
-}
-
-function tableView({ key }: FanOutTask, { name, columns }: Target): Plan['views'][number] {
-  const names = columns.map((column) => quoteName(column.name)).join(', ')
-  return {
-    name: outputName(name),
-    once: false,
-    sql: `SELECT ${names} FROM snapshot WHERE ${quoteName(key)} IS NOT NULL`,
-  }
-}
-
-function rejectedView({ key }: FanOutTask, columns: readonly Column[]): Plan['views'][number] {
-  const names = columns.map(({ name }) => quoteName(name)).join(', ')
-  return { name: 'rejected', once: false, sql: `SELECT ${names} FROM snapshot WHERE ${quoteName(key)} IS NULL` }
 }
 
 function rejectedStep({ from }: FanOutTask, folder: string, columns: Column[], date: string): PublishStep {

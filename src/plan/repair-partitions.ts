@@ -1,20 +1,14 @@
 /** Plans a repair of one table: which partitions its catalog is to have of those found in storage. Pure. */
-import {
-  type GlueColumn,
-  type GluePartition,
-  type GlueTable,
-  glueTableText,
-  storageFolder,
-} from '../catalogs/glue-catalog.ts'
+import { type GlueColumn, type GluePartition, type GlueTable, glueTableText } from '../catalogs/glue-catalog.ts'
 import { MillraceError } from '../errors.ts'
 import { misfitOf } from './glue-columns.ts'
 
-/** A partition in storage; `columns` are null where the catalog knows its files already. */
+/** A partition in storage, as the footers of its files tell: other files may be as many and as large. */
 export type StoredPartition = {
   values: string[]
   location: string
-  figures: { numFiles: string; numRows: string; totalSize: string } | null
-  columns: GlueColumn[] | null
+  figures: { numFiles: string; numRows: string; totalSize: string }
+  columns: GlueColumn[]
 }
 
 /** What is to be done with a table's partitions. */
@@ -31,10 +25,9 @@ export function planRepair(
 ): PartitionRepair {
   const repair: PartitionRepair = { add: [], update: [], remove: [] }
   for (const partition of stored) {
-    if (partition.columns === null) continue
     const misfit = misfitOf(partition.columns, table.StorageDescriptor.Columns)
     if (misfit !== null) throw doesNotFit(table, partition.location, misfit)
-    const described = describe(table, partition.location, partition.columns, partition.figures)
+    const described = describe(table, partition)
     const before = known.find(({ Values }) => isSame(Values, partition.values))
     const after = { Values: partition.values, ...described }
     if (before === undefined) repair.add.push(after)
@@ -44,35 +37,19 @@ export function planRepair(
   return repair
 }
 
-/** Whether the catalog describes the files of a partition as they are: then their columns need not be read. */
-export function isDescribed(
-  partition: GluePartition | undefined,
-  location: string,
-  files: readonly { bytes: number }[],
-): boolean {
-  if (partition === undefined || storageFolder(partition.StorageDescriptor) !== location) return false
-  return isSameSize(partition.Parameters ?? {}, files)
-}
-
 /** Whether the figures kept with a table or partition are of as many files with as many bytes. */
 export function isSameSize(parameters: Record<string, string>, files: readonly { bytes: number }[]): boolean {
   const { numFiles, totalSize } = parameters
   return numFiles === String(files.length) && totalSize === String(files.reduce((sum, { bytes }) => sum + bytes, 0))
 }
 
-/** Whether two partitions have the same values. */
-export function isSame(a: readonly string[], b: readonly string[]): boolean {
+function isSame(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((value, index) => value === b[index])
 }
 
-function describe(
-  table: GlueTable,
-  location: string,
-  columns: GlueColumn[],
-  figures: StoredPartition['figures'],
-): Omit<GluePartition, 'Values'> {
+function describe(table: GlueTable, { location, columns, figures }: StoredPartition): Omit<GluePartition, 'Values'> {
   const StorageDescriptor = { ...table.StorageDescriptor, Columns: columns, Location: `${location}/` }
-  return { StorageDescriptor, ...(figures === null ? {} : { Parameters: figures }) }
+  return { StorageDescriptor, Parameters: figures }
 }
 
 function doesNotFit(table: GlueTable, location: string, misfit: string): MillraceError {

@@ -3,10 +3,10 @@ import type { FanOutTask } from '../define/fan-out.ts'
 import { MillraceError, nearest } from '../errors.ts'
 import { commonType, keptType, unsupportedIn } from '../formats/column-types.ts'
 import type { SplitColumn, SplitTable } from '../formats/split-spec.ts'
-import type { Column, DataFile } from '../types.ts'
+import type { Column, FileIdentity } from '../types.ts'
 
-/** A file of a snapshot; `columnBytes` are the compressed bytes of its columns, in their order. */
-export type SnapshotFile = DataFile & { columnBytes: number[]; modifiedMs: number }
+/** A file of a snapshot; files with the same columns share one list of them. */
+export type SnapshotFile = FileIdentity & { rows: number; columns: Column[]; modifiedMs: number }
 
 /** A column of a snapshot: its name in lower case, its type over all files, its compressed bytes in them. */
 export type SnapshotColumn = Column & { bytes: number }
@@ -14,30 +14,45 @@ export type SnapshotColumn = Column & { bytes: number }
 /** A table with its columns in their order. */
 export type NarrowTable = { name: string; columns: SnapshotColumn[] }
 
+/** What the footer of a file says of its columns. */
+type FooterColumns = { columns: readonly Column[]; nullColumns: readonly string[]; columnBytes: readonly number[] }
 type Found = { types: Map<string, string>; nullTypes: Set<string>; bytes: number }
 
-/** The columns of all files, in the order of the first file that has each. Throws `usage` for types that nothing holds. */
-export function snapshotColumns(files: readonly SnapshotFile[]): SnapshotColumn[] {
-  const columns = new Map<string, Found>()
-  for (const { path, columns: own, nullColumns, columnBytes } of files) {
-    const nulls = new Set(nullColumns)
-    for (const [index, { name, type }] of own.entries()) {
-      const what = unsupportedIn(type)
-      if (name === '' || what !== null) {
-        const reason =
-          name === '' ? 'a column has no name' : `column "${name}" holds ${what} values, which no table here can keep`
-        throw new MillraceError('usage', `${path}  ${reason}. Leave it out of the snapshot`)
+/**
+ * Gathers the columns of a snapshot file by file, and keeps only what comes of them: of thousands of files with thousands of
+ * columns each, what every footer says would be gigabytes.
+ */
+export function gatherColumns(): {
+  add: (path: string, footer: FooterColumns) => void
+  columns: () => SnapshotColumn[]
+} {
+  const gathered = new Map<string, Found>()
+  return {
+    /** Throws `usage` for types that nothing holds. */
+    add: (path, { columns, nullColumns, columnBytes }) => {
+      const nulls = new Set(nullColumns)
+      for (const [index, { name, type }] of columns.entries()) {
+        checkColumn(path, name, type)
+        const folded = name.toLowerCase()
+        const found = gathered.get(folded) ?? { types: new Map(), nullTypes: new Set(), bytes: 0 }
+        // What is null in the whole file fits any type.
+        if (nulls.has(name)) found.nullTypes.add(type)
+        else if (!found.types.has(type)) found.types.set(type, path)
+        found.bytes += columnBytes[index] ?? 0
+        gathered.set(folded, found)
       }
-      const folded = name.toLowerCase()
-      const found = columns.get(folded) ?? { types: new Map(), nullTypes: new Set(), bytes: 0 }
-      // What is null in the whole file fits any type.
-      if (nulls.has(name)) found.nullTypes.add(type)
-      else if (!found.types.has(type)) found.types.set(type, path)
-      found.bytes += columnBytes[index] ?? 0
-      columns.set(folded, found)
-    }
+    },
+    /** In the order of the first file that has each. Throws `usage` where no type holds a column of all files. */
+    columns: () => [...gathered].map(([name, found]) => ({ name, type: typeOf(name, found), bytes: found.bytes })),
   }
-  return [...columns].map(([name, found]) => ({ name, type: typeOf(name, found), bytes: found.bytes }))
+}
+
+function checkColumn(path: string, name: string, type: string): void {
+  const what = unsupportedIn(type)
+  if (name !== '' && what === null) return
+  const reason =
+    name === '' ? 'a column has no name' : `column "${name}" holds ${what} values, which no table here can keep`
+  throw new MillraceError('usage', `${path}  ${reason}. Leave it out of the snapshot`)
 }
 
 function typeOf(name: string, { types, nullTypes }: Found): string {
@@ -72,11 +87,10 @@ export function narrowTables(
       `${task.from.path}/${task.from.column}=${date}  has no column "${task.key}", the key of every table: it is not in ${where}${near(task.key)}. Deliver the snapshot with it, or name another key`,
     )
   }
-  const isPartition = (name: string): boolean =>
-    task.to.layout === 'partitioned' && name === task.from.column.toLowerCase()
+  const partition = partitionColumnOf(task)
   if (task.tables.kind === 'all-columns') {
-    // Its value is that of the partition.
-    return checked(task, [{ name: task.tables.table, columns: columns.filter(({ name }) => !isPartition(name)) }])
+    const kept = columns.filter(({ name }) => name !== partition)
+    return checked(task, [{ name: task.tables.table, columns: kept }])
   }
   const { file } = task.tables
   const missing: SplitColumn[] = []
@@ -84,13 +98,18 @@ export function narrowTables(
     const own = listed.flatMap((column) => {
       const found = byName.get(column.name.toLowerCase())
       if (found === undefined) missing.push(column)
-      else if (isPartition(found.name)) throw partitionColumn(file, column, task)
+      else if (found.name === partition) throw listedPartition(file, column, task)
       return found ?? []
     })
     return { name, columns: own.includes(key) ? own : [key, ...own] }
   })
   if (missing.length > 0) throw missingColumns(file, missing, where, near)
   return checked(task, tables)
+}
+
+/** The column that no file of a partitioned table can have, in lower case: its value is that of the partition. */
+export function partitionColumnOf({ from, to }: Pick<FanOutTask, 'from' | 'to'>): string | null {
+  return to.layout === 'partitioned' ? from.column.toLowerCase() : null
 }
 
 const missingNamed = 10 // of thousands, the first few tell what is wrong
@@ -112,7 +131,7 @@ function missingColumns(
   )
 }
 
-function partitionColumn(file: string, { name, line }: SplitColumn, { from }: FanOutTask): MillraceError {
+function listedPartition(file: string, { name, line }: SplitColumn, { from }: FanOutTask): MillraceError {
   return new MillraceError(
     'usage',
     `${file}:${line}  column "${name}" is what the tables are partitioned by (${from.column}), so no file can have it. Remove the line`,

@@ -9,8 +9,8 @@ import { setFlagsFromString } from 'node:v8'
 import type { PGlite, PGliteOptions } from '@electric-sql/pglite'
 import { assert, MillraceError, messageOf } from '../errors.ts'
 import { storageError } from '../stores/folder.ts'
+import lockFolder from '../stores/folder-lock.ts'
 import type { Database } from './database.ts'
-import lockFolder from './folder-lock.ts'
 import { packTemplate, unpackTemplate } from './template.ts'
 
 /**
@@ -28,7 +28,7 @@ export default function embedded(folder: string, lockWaitMs?: number): () => Pro
   return async () => {
     try {
       fs.mkdirSync(folder, { recursive: true })
-      const release = await lockFolder(folder, lockWaitMs)
+      const release = await lockFolder(folder, { what: 'this database', waitMs: lockWaitMs })
       return await open(folder, release).catch((error) => {
         release()
         throw error

@@ -130,6 +130,7 @@ async function hasWork(base: CallBase, name: string, input: Json, signal: AbortS
       ...base,
       pipeline: base.pipeline.name,
       path: name,
+      hasEarlier: false,
       signal,
       write: async () => {}, // the task itself will say it
       onProgress: () => {},

@@ -3,17 +3,17 @@
  * forward by whoever comes next, never back. What was staged without a record is removed.
  */
 import { MillraceError } from '../errors.ts'
-import { isAlive } from '../process.ts'
 import type { ReadableStore, Store } from '../store.ts'
-import { draftsFolder } from '../stores/folder.ts'
 import type { CommitRecord, PublishedPartition, PublishMove } from '../types.ts'
 import { foldCommits, type StoredCommit, storedCommit } from './commit-record.ts'
 import { latestNumbered, numberedPath } from './numbered.ts'
 
 const commitsFolder = '_millrace/commits'
-const stagingFolder = '_millrace/staging'
+/** Where runs stage: a folder for each pipeline, with one for each run. */
+export const stagingFolder = '_millrace/staging'
 const preparedName = 'prepared.json'
-const spillName = 'spill' // what is staged has a dot in its name
+/** The folder of a run for what does not fit in memory. */
+export const spillName = 'spill' // what is staged has a dot in its name
 
 /** Where a task of a run stages: below its pipeline, so that what a dead run left is found under the pipeline's lock. */
 export function stagingPath(pipeline: string, run: string, name: string): string {
@@ -62,10 +62,11 @@ export async function latestCommits(store: ReadableStore, below = ''): Promise<C
 
 /**
  * Publishes what is staged: writes down what is prepared, decides by creating the record, then makes the moves.
- * Throws `conflict` when another commit has the number or the lock is lost (`assertHeld`), `storage` and `exists` when a move
- * could not be made; then nothing has changed.
+ * Throws `conflict` when another commit has the number, the one before is not finished or the lock is lost (`assertHeld`),
+ * `storage` and `exists` when a move could not be made; then nothing has changed.
  */
 export async function commit(store: Store, record: CommitRecord, assertHeld: () => Promise<void>): Promise<void> {
+  await assertFinished(store, record.scope)
   await checkMoves(store, record)
   await store.replace(
     `${record.staging}/${preparedName}`,
@@ -84,6 +85,23 @@ export async function commit(store: Store, record: CommitRecord, assertHeld: () 
     )
   }
   await rollForward(store, record)
+}
+
+/**
+ * Throws `conflict` while moves of a scope's latest commit may be left to make. So a commit is decided only when the one before
+ * is finished, whichever pipeline made it: of a scope at most the latest is ever half made.
+ */
+export async function assertFinished(store: ReadableStore, scope: string): Promise<void> {
+  const record = await latestCommit(store, scope)
+  if (record === null || (await isFinished(store, record))) return
+  const { number, run, pipeline } = record
+  const text = `${scope}  commit ${number} by run ${run} of ${pipeline} is not finished yet`
+  throw new MillraceError('conflict', `${text}. Run again: what a killed run left is then finished first`)
+}
+
+/** Whether all moves of a commit were made: what says that it was decided goes last. */
+export async function isFinished(store: ReadableStore, { staging }: CommitRecord): Promise<boolean> {
+  return (await store.kind(`${staging}/${preparedName}`)) === 'missing'
 }
 
 /** What is decided must be possible: everything staged is there and can be moved to where nothing is in its way. */
@@ -107,7 +125,7 @@ async function checkMoves(store: Store, { scope, moves }: CommitRecord): Promise
 
 /** Makes the moves of a decided commit; each is made at most once, however often this is called. */
 async function rollForward(store: Store, record: CommitRecord): Promise<void> {
-  // A later commit, made by another pipeline from what is staged here, has replaced the folders of this one already.
+  // A later commit was decided after all moves of this one: a removal would now take away what that one put there.
   const latest = await latestNumbered<StoredCommit>(store, `${commitsFolder}/${record.scope}`)
   const isReplaced = latest !== null && latest.number > record.number
   for (const move of record.moves) if (move.kind === 'add-file' || !isReplaced) await makeMove(store, move)
@@ -134,41 +152,6 @@ async function makeMove(store: Store, move: PublishMove): Promise<void> {
     await store.move(move.target, move.trash)
   }
   if (move.staged !== null) await store.move(move.staged, move.target)
-}
-
-/**
- * Mends what dead runs of a pipeline left: decided commits are finished, undecided staging is removed. To be called with
- * the pipeline's lock. Gives a sentence for each thing done.
- */
-export async function recover(store: Store, pipeline: string): Promise<string[]> {
-  const done: string[] = []
-  const home = `${stagingFolder}/${pipeline}`
-  for (const run of (await store.list(home)).folders) {
-    for (const name of (await store.list(`${home}/${run}`)).folders) {
-      if (name === spillName) continue
-      const sentence = await settle(store, `${home}/${run}/${name}`, run)
-      if (sentence !== null) done.push(sentence)
-    }
-    await store.remove(`${home}/${run}`)
-  }
-  // An empty folder would have every reader take the lock to look whether something is to be mended.
-  await store.remove(home)
-  await removeDrafts(store)
-  return done
-}
-
-/** Half-written files of processes that are gone; none of them ever had a name that counts. */
-async function removeDrafts(store: Store): Promise<void> {
-  for (const { path } of (await store.list(draftsFolder)).files) {
-    const [, pid, host] = /\/(\d+)\.[0-9a-f]+@(.*)$/.exec(path) ?? []
-    if (pid !== undefined && isAlive({ pid: Number(pid), host: host ?? '', started: '' }) === false)
-      await store.remove(path)
-  }
-}
-
-/** The pipelines that have something staged. */
-export async function stagingPipelines(store: Store): Promise<string[]> {
-  return (await store.list(stagingFolder)).folders
 }
 
 /** Finishes a decided commit or removes what was staged without a decision; says what it did. */

@@ -2,6 +2,7 @@
 import { type DataTask, type FileTask, isCatalogTask, isTableTask, type TableTask } from '../define/data-task.ts'
 import type { CommitCounts, Planned, PlannedTable, PlanUnit, TableChange } from '../types.ts'
 import { planCatalogTask, runCatalogTask } from './catalog/run-catalog-task.ts'
+import { whyLater } from './later.ts'
 import { announcePublished, runPlan } from './run-plan.ts'
 import { sideBySide, unitsFailure } from './side-by-side.ts'
 import { planTableTask, runTableTask } from './tables/run-table-task.ts'
@@ -17,8 +18,10 @@ const nothingDamaged: ReadonlyMap<string, string> = new Map()
 export async function planTask(task: DataTask, context: PlanningContext): Promise<(Planned | PlannedTable)[]> {
   if (isTableTask(task)) return await planTableTask(task, context)
   if (isCatalogTask(task)) return await planCatalogTask(task, context)
+  const units = await unitsOrWhy(task, context)
+  if (typeof units === 'string') return [{ kind: 'table-later', partition: task.to.path, why: units }]
   const planned: Planned[] = []
-  for (const unit of await unitsOf(task, context)) planned.push(...(await unit.plan(nothingDamaged)))
+  for (const unit of units) planned.push(...(await unit.plan(nothingDamaged)))
   return planned
 }
 
@@ -30,7 +33,12 @@ export async function runDataTask(task: DataTask, context: TaskContext): Promise
   if (isTableTask(task)) return await runOnTables(task, context)
   if (isCatalogTask(task)) return await runCatalogTask(task, context)
   const result = resultOf(task, null, 0)
-  const units = await unitsOf(task, context)
+  const found = context.dryRun ? await unitsOrWhy(task, context) : await unitsOf(task, context)
+  if (typeof found === 'string') {
+    const nothing = { consumed: 0, standingFiles: 0, partition: task.to.path, why: found }
+    await context.write({ type: 'unchanged', task: task.name, path: context.path, ...nothing })
+  }
+  const units = typeof found === 'string' ? [] : found
   const failures = await sideBySide(units, unitsAtOnce(task), context.signal, async (unit) => {
     await runUnit(task, unit, context, (counts, files) => addTo(result, resultOf(task, counts, files)))
   })
@@ -38,6 +46,15 @@ export async function runDataTask(task: DataTask, context: TaskContext): Promise
   const isAlone = units.length === 1 && task.kind !== 'land'
   if (failures.size > 0) throw unitsFailure(failures, isAlone, context.signal)
   return result
+}
+
+/** The units; of buckets, whose tables an earlier step may still register, why they are planned later. */
+async function unitsOrWhy(task: FileTask, context: PlanningContext): Promise<PlanUnit[] | string> {
+  return await unitsOf(task, context).catch((error: unknown) => {
+    const why = task.kind === 'bucket-tables' ? whyLater(error, context) : null
+    if (why === null) throw error
+    return why
+  })
 }
 
 async function runOnTables(task: TableTask, context: TaskContext): Promise<TaskResult> {
@@ -58,6 +75,7 @@ async function runUnit(
 ): Promise<void> {
   for (const planned of await unit.plan(nothingDamaged)) {
     if (planned.kind === 'plan') {
+      if (!context.dryRun) await unit.prepare?.(context.assertHeld)
       const { counts, files } = await runPlan(planned.plan, unit, context)
       add(counts, files)
       continue

@@ -8,6 +8,7 @@ import type { Invocation } from './asl/types.ts'
 import type { Attempt } from './attempt.ts'
 import { callContext } from './call-context.ts'
 import { runDataTask } from './data-task.ts'
+import { hasEarlier } from './later.ts'
 import type { TaskContext } from './task-context.ts'
 
 /** What a task did, for the record, and what its state gets of it. */
@@ -47,6 +48,7 @@ async function performJob(step: DataStep, { attempt, invocation }: Working): Pro
     ...attempt,
     pipeline: attempt.pipeline.name,
     path,
+    hasEarlier: hasEarlier(attempt.steps, step),
     signal,
     onProgress: (progress) => attempt.onProgress(step.name, progress, path),
   }

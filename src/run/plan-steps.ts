@@ -11,6 +11,7 @@ import type { Invocation } from './asl/types.ts'
 import { type CallBase, callContext } from './call-context.ts'
 import { planTask } from './data-task.ts'
 import { createJournal } from './journal.ts'
+import { hasEarlier } from './later.ts'
 import { sharedWarehouse } from './tables/shared-warehouse.ts'
 
 /** A data task with its partitions, in a Map for one item; or a state that cannot be planned yet, and why. */
@@ -145,6 +146,7 @@ async function planData(
   item: string | null,
   options: Planning,
 ): Promise<PlannedStep> {
-  const context = { ...options, pipeline: options.pipeline.name, path, onProgress: () => {} }
+  const own = { pipeline: options.pipeline.name, path, hasEarlier: hasEarlier(options.steps, step) }
+  const context = { ...options, ...own, onProgress: () => {} }
   return { kind: 'task', task: step.name, item, partitions: await planTask(bindTask(step, input), context) }
 }

@@ -7,7 +7,7 @@ import { assert, hasCode, MillraceError } from '../errors.ts'
 import { fileName } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
 import type { CommitCounts, CommitRecord, EngineContext, Plan, PlanUnit, Staged } from '../types.ts'
-import { commit, latestCommit, settle, spillPath, stagingPath } from './commits.ts'
+import { assertFinished, commit, latestCommit, settle, spillPath, stagingPath } from './commits.ts'
 import { withLinked, withoutLinked } from './linked-outputs.ts'
 import { inputsOf, publicationOf } from './publication.ts'
 import { runPath } from './run-log.ts'
@@ -29,6 +29,8 @@ export async function runPlan(
   const staging = stagingPath(plan.pipeline, run, name)
   await announce(plan, name, context)
   try {
+    // Known before the work is done, not only after it.
+    if (!context.dryRun) await assertFinished(store, plan.publish.scope)
     const staged = await execute(plan, staging, context)
     const publication = await publicationOf(plan, staged, {
       ...{ store, run, attempt, staging, dryRun: context.dryRun, signal: context.signal },
@@ -174,10 +176,13 @@ async function report(plan: Plan, staged: Staged, publication: CommitRecord, con
   }
 }
 
-/** What a folder that is replaced holds must be what was planned from: a file that came meanwhile would go unread. */
+/** What a folder that is replaced holds must be what was planned from: a file that came meanwhile would go unread, a folder with it. */
 async function checkReplaced({ publish }: Plan, { store }: TaskContext): Promise<void> {
   for (const { folder, files } of publish.replaced) {
-    const found = (await store.list(folder)).files.map(({ path }) => fileName(path)).filter((name) => !isIgnored(name))
+    const listed = await store.list(folder)
+    const found = [...listed.files.map(({ path }) => fileName(path)), ...listed.folders].filter(
+      (name) => !isIgnored(name),
+    )
     if (found.sort().join('\0') === files.map(fileName).sort().join('\0')) continue
     throw new MillraceError('conflict', `${folder}  was changed by somebody else while the run was working. Run again`)
   }

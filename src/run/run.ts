@@ -14,9 +14,10 @@ import { sendAlert } from './alert.ts'
 import { checkStateMachine } from './asl/check.ts'
 import type { Attempt, RunOptions } from './attempt.ts'
 import { closeCalls, outputsOf, reopenCalls } from './call-hooks.ts'
-import { recover, spillPath } from './commits.ts'
+import { spillPath } from './commits.ts'
 import { loadSteps } from './load-steps.ts'
 import { takeLock } from './lock.ts'
+import { recover, recoverOthers } from './recovery.ts'
 import { openRunLog, readEvents } from './run-log.ts'
 import { runStates } from './states.ts'
 import { notHere } from './tables/run-table-task.ts'
@@ -145,7 +146,7 @@ function oneByOne(write: (event: Event) => Promise<RunEvent>): (event: Event) =>
 }
 
 async function runAttempt(attempt: Attempt): Promise<void> {
-  const { store, pipeline, params, env, dryRun, only, engine, write } = attempt
+  const { pipeline, params, env, dryRun, only, engine, write } = attempt
   const startedMs = performance.now()
   await write({
     type: 'run-started',
@@ -161,13 +162,20 @@ async function runAttempt(attempt: Attempt): Promise<void> {
   })
   let error: unknown = null
   try {
-    if (!dryRun) for (const message of await recover(store, pipeline.name)) await write({ type: 'recovered', message })
+    if (!dryRun) await mend(attempt)
     await reopenCalls(attempt)
     await runStates(attempt)
   } catch (thrown) {
     error = thrown
   }
   await finish(attempt, error, (performance.now() - startedMs) / 1000)
+}
+
+async function mend(attempt: Attempt): Promise<void> {
+  const { store, pipeline, write } = attempt
+  const own = await recover(store, pipeline.name)
+  const others = await recoverOthers(store, pipeline.name, attempt)
+  for (const message of [...own, ...others]) await write({ type: 'recovered', message })
 }
 
 async function finish(attempt: Attempt, error: unknown, seconds: number): Promise<void> {

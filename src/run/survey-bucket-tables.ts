@@ -18,6 +18,7 @@ import {
 } from '../plan/bucket-tables.ts'
 import type { StoreEntry } from '../store.ts'
 import type { CommitRecord, DataFile, PlanUnit } from '../types.ts'
+import { ownTables } from './catalog/catalog-work.ts'
 import { type DataFolders, openDataFolders } from './catalog/data-folders.ts'
 import { latestCommit, latestCommits } from './commits.ts'
 import { missingFiles } from './missing-files.ts'
@@ -38,7 +39,7 @@ export async function bucketUnits(
       `task ${task.name}  database ${from.database} is not in the catalog; there are: ${names === '' ? 'none' : names}. Register the tables first`,
     )
   }
-  const tables = (await catalog.getTables(from.database, from.prefix)).filter(
+  const tables = (await ownTables(catalog, from.database, from.prefix)).filter(
     ({ DatabaseName, Name }) => DatabaseName !== to.database || !isOutput(task, Name),
   )
   const sources = bucketSources(task, tables)
@@ -65,6 +66,7 @@ function bucketUnit(task: BucketTablesTask, source: BucketSource, tools: Tools):
   return {
     name: `${task.to.database}.${source.name}`,
     plan: async () => [planBucketTable(tools.context.pipeline, task, await surveyTable(task, source, tools))],
+    prepare: async (assertHeld) => await hideBuckets(task, source, tools, assertHeld),
     finish: async (assertHeld) => await register(task, source, tools, assertHeld),
   }
 }
@@ -132,6 +134,28 @@ async function standingFiles(
   return { files: found, isWhole: missing.length === 0 }
 }
 
+/**
+ * Takes the buckets out of an entry that tells of others than are about to be written: whoever reads the table until it is
+ * registered anew would look for a row in the wrong file.
+ */
+async function hideBuckets(
+  task: BucketTablesTask,
+  source: BucketSource,
+  { catalog }: Tools,
+  assertHeld: () => Promise<void>,
+): Promise<void> {
+  const before = await catalog.getTable(task.to.database, source.name)
+  if (before === null) return
+  const { StorageDescriptor: now } = bucketedEntry(task, source, [], before)
+  const { NumberOfBuckets, BucketColumns, SortColumns, ...storage } = before.StorageDescriptor
+  const isSameCount = NumberOfBuckets === now.NumberOfBuckets && isDeepStrictEqual(BucketColumns, now.BucketColumns)
+  const isSame = isSameCount && before.Parameters.bucketing_version === String(task.to.version)
+  if (isSame || BucketColumns.length === 0) return
+  await assertHeld()
+  const none = { NumberOfBuckets: -1, BucketColumns: [], SortColumns: [] } // as Glue has it of a table without buckets
+  await catalog.updateTable({ ...before, StorageDescriptor: { ...storage, ...none } })
+}
+
 /** Brings the table's entry in the catalog in line with its last commit; it may have been made by a run that was killed since. */
 async function register(
   task: BucketTablesTask,
@@ -141,8 +165,10 @@ async function register(
 ): Promise<void> {
   const { database } = task.to
   const commit = await latestCommit(context.store, source.folder)
+  // Another pipeline may have written it otherwise meanwhile, and registers that.
+  if (!isMadeBy(commit, definitionOf(task, source))) return
   const before = await catalog.getTable(database, source.name)
-  const files = commit?.partitions.flatMap((partition) => partition.files) ?? []
+  const files = commit.partitions.flatMap((partition) => partition.files)
   const entry = bucketedEntry(task, source, files, before)
   if (before !== null && isDeepStrictEqual(entry, before)) return
   await assertHeld()

@@ -4,17 +4,20 @@ import { hasCode, MillraceError, messageOf } from '../errors.ts'
 import { fileName } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
 import { hashFile, readFooter } from '../formats/parquet.ts'
+import { sharedColumns } from '../formats/shared-columns.ts'
 import type { SplitTable } from '../formats/split-spec.ts'
 import {
   expiredFolders,
   type FanOutSurvey,
   isConsumed,
+  type StandingFolder,
   snapshotText,
+  splitQuarantine,
   splitScope,
   splitTargets,
-  type TwinTable,
 } from '../plan/fan-out.ts'
-import type { SnapshotFile } from '../plan/split-columns.ts'
+import type { TwinTable } from '../plan/fan-out-views.ts'
+import { gatherColumns, type SnapshotFile } from '../plan/split-columns.ts'
 import {
   emptySnapshot,
   type FoundSnapshot,
@@ -29,7 +32,7 @@ import { missingFiles } from './missing-files.ts'
 import type { SurveyContext } from './task-context.ts'
 
 /** Surveys a split. Throws what is wrong with the spec or the snapshot; nothing was written then. */
-export async function surveyFanOut(task: FanOutTask, context: SurveyContext): Promise<FanOutSurvey> {
+export async function surveyFanOut(pipeline: string, task: FanOutTask, context: SurveyContext): Promise<FanOutSurvey> {
   const { store, onWarning } = context
   const tables = await readSpec(task, store)
   const snapshot = await findSnapshot(store, task.from.path, task.from.column, task.from.date)
@@ -39,12 +42,14 @@ export async function surveyFanOut(task: FanOutTask, context: SurveyContext): Pr
     await onWarning(`${JSON.stringify(path)}  ${reason}`)
   }
   const commit = await latestCommit(store, splitScope(task, date))
-  const files = await snapshotFiles(snapshot, listed.files, commit, context)
+  const { files, columns } = await snapshotFiles(snapshot, listed.files, commit, context)
   const targets = splitTargets(task, date, tables)
   const text = snapshotText(task, date)
-  const standing = await standingFiles(store, [...targets, ...expiredFolders(task, commit, targets)], commit, onWarning)
+  const folders = [...targets, ...expiredFolders(task, commit, targets), splitQuarantine(pipeline, task, date)]
+  const standing = await standingFolders(store, folders, commit, onWarning)
+  if (text !== null) standing.set(text.target, await standingFolder(store, text.target))
   return {
-    ...{ commit, date, files, tables, standing },
+    ...{ commit, date, files, columns, tables, standing },
     lost: await lostFolders(store, commit),
     isTold: text === null || (await isTold(text, context)),
     twins: await twinTables(task, files, store),
@@ -69,11 +74,15 @@ async function snapshotFiles(
   entries: readonly StoreEntry[],
   commit: CommitRecord | null,
   { store, signal, onProgress }: SurveyContext,
-): Promise<SnapshotFile[]> {
-  const footers = []
+): Promise<Pick<FanOutSurvey, 'files' | 'columns'>> {
+  const gathered = gatherColumns()
+  const shared = sharedColumns()
+  const footers: Pick<SnapshotFile, 'rows' | 'columns'>[] = []
   for (const entry of entries) {
     if (signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
-    footers.push(await footerOf(store, entry))
+    const footer = await footerOf(store, entry)
+    gathered.add(entry.path, footer)
+    footers.push({ rows: footer.rows, columns: shared(footer.columns) })
     await new Promise((resolve) => setImmediate(resolve)) // reads are synchronous: signals and heartbeats need their turn
   }
   if (footers.every(({ rows }) => rows === 0)) throw emptySnapshot(folder, entries.length)
@@ -84,11 +93,10 @@ async function snapshotFiles(
     const before = known.get(path)
     const isSame = before?.bytes === bytes && before.modifiedMs === modifiedMs
     const sha256 = isSame ? before.sha256 : (await hashFile(store, { path, bytes, modifiedMs })).sha256
-    const { rows, columns, nullColumns, columnBytes } = footers[index] as (typeof footers)[number]
-    files.push({ path, bytes, sha256, rows, columns, nullColumns, columnBytes, modifiedMs })
+    files.push({ path, bytes, sha256, ...(footers[index] as (typeof footers)[number]), modifiedMs })
     onProgress(index + 1, entries.length)
   }
-  return files
+  return { files, columns: gathered.columns() }
 }
 
 async function footerOf(store: Store, entry: StoreEntry): ReturnType<typeof readFooter> {
@@ -110,32 +118,39 @@ async function footerOf(store: Store, entry: StoreEntry): ReturnType<typeof read
 }
 
 /** What lies in folders that may be replaced; a person is told of what no commit knows. */
-async function standingFiles(
+async function standingFolders(
   store: Store,
   folders: readonly string[],
   commit: CommitRecord | null,
   onWarning: SurveyContext['onWarning'],
-): Promise<Map<string, string[]>> {
-  const standing = new Map<string, string[]>()
+): Promise<Map<string, StandingFolder>> {
+  const standing = new Map<string, StandingFolder>()
   for (const folder of folders) {
-    const files = (await store.list(folder)).files.map(({ path }) => path).filter((path) => !isIgnored(fileName(path)))
+    const found = await standingFolder(store, folder)
     const published = commit?.partitions.find(({ location }) => location === folder)?.files ?? []
     const names = new Set(published.map(({ name }) => name))
-    const others = files.filter((path) => !names.has(fileName(path)))
+    const others = found.files.filter((path) => !names.has(fileName(path)))
     if (others.length > 0) {
       await onWarning(
         `${folder}/  holds ${others.length} ${others.length === 1 ? 'file' : 'files'} that no commit of Millrace wrote, such as ${JSON.stringify(fileName(others[0] as string))}; a split replaces the whole folder`,
       )
     }
-    standing.set(folder, files)
+    standing.set(folder, found)
   }
   return standing
 }
 
+async function standingFolder(store: Store, folder: string): Promise<StandingFolder> {
+  const { files, folders } = await store.list(folder)
+  return { files: files.map(({ path }) => path).filter((path) => !isIgnored(fileName(path))), folders }
+}
+
 async function lostFolders(store: Store, commit: CommitRecord | null): Promise<Set<string>> {
   const lost = new Set<string>()
-  for (const { location, files } of commit?.partitions ?? []) {
-    if ((await missingFiles(store, location, files)).length > 0) lost.add(location)
+  if (commit === null) return lost
+  for (const published of commit.partitions) {
+    const folder = await currentLocation(store, commit, published)
+    if ((await missingFiles(store, folder, published.files)).length > 0) lost.add(published.location)
   }
   return lost
 }
@@ -166,18 +181,15 @@ async function twinTables(task: FanOutTask, files: readonly SnapshotFile[], stor
     for (const { location, codec, fileCount } of state.tables) {
       const published = partitions.find((other) => other.location === location)
       if (published === undefined) continue
-      const folder = await standingFolder(store, commit, published)
+      const folder = await wholeFolder(store, commit, published)
       if (folder !== null) found.push({ folder, files: published.files, columns: published.columns, codec, fileCount })
     }
   }
   return found
 }
 
-async function standingFolder(
-  store: Store,
-  commit: CommitRecord,
-  published: PublishedPartition,
-): Promise<string | null> {
+/** Where all files of a published folder lie now; null where they do not. */
+async function wholeFolder(store: Store, commit: CommitRecord, published: PublishedPartition): Promise<string | null> {
   try {
     const folder = await currentLocation(store, commit, published)
     return (await missingFiles(store, folder, published.files)).length === 0 ? folder : null

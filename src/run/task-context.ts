@@ -14,6 +14,8 @@ export type TaskContext = {
   /** The visit of the state that this is: it names what is staged, so that tasks side by side keep apart. */
   path: string
   attempt: number
+  /** Whether steps come before this one, which a plan and a dry run leave undone. */
+  hasEarlier: boolean
   dryRun: boolean
   assertHeld: () => Promise<void>
   memoryBytes: number

@@ -77,7 +77,7 @@ function fanOutUnit(task: FanOutTask, context: PlanningContext): PlanUnit {
   return {
     name: task.to.path,
     plan: async (damaged) => {
-      survey ??= await surveyFanOut(task, surveyContext(task, context))
+      survey ??= await surveyFanOut(context.pipeline, task, surveyContext(task, context))
       const [found] = damaged
       // A snapshot is split whole or not at all.
       if (found !== undefined) throw halfWritten(...found)

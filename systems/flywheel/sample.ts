@@ -16,7 +16,7 @@ export function sample({ rows, columns, now, seed }: SampleOptions): Sample {
   const before = new Date(Date.parse(newest) - 30 * dayMs).toISOString().slice(0, 10)
   const attributes = attributeColumns(columns - 1)
   return {
-    prepare: [infobaseSql(rows, attributes, newest, seed), addressableSql(rows, newest, seed)],
+    prepare: [infobaseSql(rows, attributes, seed), addressableSql(rows, newest, seed)],
     files: [
       ...snapshotFiles(places.infobase, 'infobase', newest, rows),
       ...snapshotFiles(places.infobase, 'infobase', before, Math.ceil(rows / 10)),
@@ -91,9 +91,9 @@ function valueSql({ kind }: Attribute, column: number, seed: number): string {
 const customerSql = (seed: number): string =>
   `case when n % ${nullKeyEvery} <> ${nullKeyEvery - 1} then md5(concat('customer ', n, ' ', ${seed})) end`
 
-function infobaseSql(rows: number, attributes: readonly Attribute[], date: string, seed: number): string {
+function infobaseSql(rows: number, attributes: readonly Attribute[], seed: number): string {
   const columns = attributes.map((attribute, index) => `${valueSql(attribute, index, seed)} as "${attribute.name}"`)
-  return `create table infobase as select n, ${customerSql(seed)} as "Customer_User_id", ${columns.join(', ')} from range(${rows}) as t(n) -- ${date}`
+  return `create table infobase as select n, ${customerSql(seed)} as "Customer_User_id", ${columns.join(', ')} from range(${rows}) as t(n)`
 }
 
 const addressableColumns = [key, 'email_sha256', 'phone_sha256', 'maid', 'ip_address', 'postal_code', 'last_seen']

@@ -1,30 +1,7 @@
 /** What every Glue-shaped catalog does, the same for each. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import {
-  type GlueCatalog,
-  type GluePartition,
-  type GlueTable,
-  parquetStorage,
-} from '../../src/catalogs/glue-catalog.ts'
-
-const columns = [
-  { Name: 'customer_user_id', Type: 'string' },
-  { Name: 'v', Type: 'bigint' },
-]
-
-/** A table of database `db`, with a partition column. */
-export function tableNamed(Name: string): GlueTable {
-  return {
-    ...{ DatabaseName: 'db', Name, Description: 'snapshot_dt=2025-01-15', TableType: 'EXTERNAL_TABLE' },
-    PartitionKeys: [{ Name: 'snapshot_dt', Type: 'string' }],
-    Parameters: { EXTERNAL: 'TRUE', classification: 'parquet' },
-    StorageDescriptor: parquetStorage(`parts/${Name}`, columns),
-  }
-}
-
-function partition(value: string): GluePartition {
-  return { Values: [value], StorageDescriptor: parquetStorage(`parts/t/snapshot_dt=${value}`, columns) }
-}
+import { type GlueCatalog, parquetStorage } from '../../src/catalogs/glue-catalog.ts'
+import { columns, partitionOf as partition, tableNamed } from './suite-values.ts'
 
 /** Holds a catalog against the interface; `open` gives an empty one. */
 export function glueCatalogSuite(name: string, open: () => Promise<GlueCatalog>): void {

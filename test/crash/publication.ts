@@ -11,8 +11,8 @@ export const pipeline = 'chargebacks'
 export const dayPath = 'consolidated/chargebacks/year=2026/month=01/day=01'
 export const quarantinePath = 'quarantine/chargebacks/year=2026/month=01/day=01'
 
-/** What a run makes of the day: its files, its quarantined rows, the landing files it could not read. */
-export type Work = { run: string; kept: string[]; rejected: string[]; unreadable: string[] }
+/** What a run, of another pipeline where `by` says so, makes of the day: its files, its quarantined rows, the landing files it could not read. */
+export type Work = { run: string; by?: string; kept: string[]; rejected: string[]; unreadable: string[] }
 
 /** Every file below a root with its content, and the folders that hold nothing; drafts aside. */
 export type Tree = Record<string, string>
@@ -20,11 +20,11 @@ export type Tree = Record<string, string>
 /** Stages a run's work as an engine does. */
 export function stage(root: string, work: Work): void {
   for (const { output, path: file } of stagedFiles(work)) {
-    const absolute = path.join(root, stagingPath(pipeline, work.run, 'task'), file)
+    const absolute = path.join(root, stagingOf(work), file)
     fs.mkdirSync(path.dirname(absolute), { recursive: true })
     fs.writeFileSync(absolute, contentOf(output, work.run, file))
   }
-  fs.mkdirSync(path.join(root, stagingPath(pipeline, work.run, 'task')), { recursive: true })
+  fs.mkdirSync(path.join(root, stagingOf(work)), { recursive: true })
 }
 
 /** All that a publication is made of, as plain values. */
@@ -45,7 +45,7 @@ export async function publicationFor(root: string, work: Work, isRewritten: bool
     context: {
       run: work.run,
       attempt: 1,
-      staging: stagingPath(pipeline, work.run, 'task'),
+      staging: stagingOf(work),
       previous,
       dryRun: false,
       signal: new AbortController().signal,
@@ -57,6 +57,10 @@ export async function publicationFor(root: string, work: Work, isRewritten: bool
 /** Publishes, as a task does. */
 export async function publish(store: Store, { plan, staged, context, committedAt }: Publication): Promise<void> {
   await commit(store, { ...(await publicationOf(plan, staged, { ...context, store })), committedAt }, async () => {})
+}
+
+function stagingOf({ run, by = pipeline }: Work): string {
+  return stagingPath(by, run, 'task')
 }
 
 function contentOf(output: string, run: string, file: string): string {
@@ -73,14 +77,18 @@ function stagedFiles({ run, kept, rejected }: Work): StagedFile[] {
   return [...kept.map(file('kept')), ...rejected.map(file('rejected'))]
 }
 
-function planOf({ run, kept, rejected, unreadable }: Work, previous: CommitRecord | null, isRewritten: boolean): Plan {
+function planOf(
+  { run, by = pipeline, kept, rejected, unreadable }: Work,
+  previous: CommitRecord | null,
+  isRewritten: boolean,
+): Plan {
   const rows = kept.length + rejected.length
   const landed = { path: `landing/${run}.parquet`, bytes: 1, sha256: run }
   const listed = unreadable.map((name) => ({ path: `landing/${name}`, bytes: 1, sha256: name, reason: 'is cut off' }))
   const step = { partition: [], columns: [] }
   return {
     planVersion: 1,
-    pipeline,
+    pipeline: by,
     task: 'task',
     partition: '2026-01-01',
     inputs: [{ name: 'landing', columns: [], lineage: true, schemas: [], files: [{ ...landed, rows, schema: 0 }] }],

@@ -81,13 +81,13 @@ export class SnapshotLake {
     return await this.query(`SELECT ${columns} FROM ${files} ORDER BY ${order}`)
   }
 
-  async run(tasks: DataTask | DataTask[], change: Partial<RunOptions> = {}): Promise<RunFound> {
+  async run(tasks: DataTask | DataTask[], change: Partial<RunOptions> = {}, name = 'fly'): Promise<RunFound> {
     const events: RunEvent[] = []
     const pipeline = definePipeline({
-      name: 'fly',
+      name,
       description: 'splits',
       params: {},
-      metrics: ['tables_written', 'rows_read', 'rows_quarantined', 'files_written'],
+      metrics: ['tables_written', 'rows_read', 'rows_quarantined', 'files_written', 'tables_registered'],
       tasks: () => [tasks].flat(),
     })
     await startRun(runOptions(this.root, pipeline, { onEvent: (event) => events.push(event), ...change }), {})

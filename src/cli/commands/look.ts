@@ -2,8 +2,8 @@
 import { type CatalogTable, readCatalog, tableText } from '../../catalogs/local.ts'
 import { hasCode, MillraceError } from '../../errors.ts'
 import { listRegisteredTables, namedTables, type RegisteredTable } from '../../run/catalog/registered-tables.ts'
-import { currentLocation, latestCommits, recover, stagingPipelines } from '../../run/commits.ts'
-import { takeLock } from '../../run/lock.ts'
+import { currentLocation, latestCommits } from '../../run/commits.ts'
+import { recoverOthers } from '../../run/recovery.ts'
 import { readRun, readRuns } from '../../run/run-log.ts'
 import type { IcebergTable } from '../../run/tables/list-tables.ts'
 import { runsText, runText } from '../../show/run.ts'
@@ -121,15 +121,8 @@ function shownIceberg({ name, columns, ...table }: IcebergTable): ShownTable {
 
 /** The latest commits, after finishing what interrupted runs had decided; a run that is going on does that itself. */
 async function readCommits(store: Store, { environment }: CommandContext): Promise<CommitRecord[]> {
-  for (const pipeline of await stagingPipelines(store)) {
-    try {
-      const lock = await takeLock(store, pipeline, 'recovery', { waitMs: 0, signal: environment.signal })
-      const done = await recover(store, pipeline).finally(lock.release)
-      for (const sentence of done) environment.stderr.write(`mended: ${sentence}\n`)
-    } catch (error) {
-      if (!hasCode(error, 'locked', 'storage')) throw error
-    }
-  }
+  const done = await recoverOthers(store, null, { run: 'recovery', signal: environment.signal })
+  for (const sentence of done) environment.stderr.write(`mended: ${sentence}\n`)
   return await latestCommits(store)
 }
 

@@ -109,7 +109,9 @@ async function writeSeveral(session: Session, writer: Writer, group: readonly Ra
   )
   const files = stats.map((own) => {
     const bucket = Number(/=(\d+)$/.exec(path.dirname(String(own.filename)))?.[1])
-    fs.renameSync(String(own.filename), path.join(folder, bucketFileName(bucket)))
+    const target = path.join(folder, bucketFileName(bucket))
+    assert(!fs.existsSync(target), `DuckDB wrote bucket ${bucket} of ${output.name} as several files`)
+    fs.renameSync(String(own.filename), target)
     return stagedFile(output, bucket, own)
   })
   fs.rmSync(made, { recursive: true })
@@ -168,9 +170,10 @@ async function unsortedOf(session: Session, { output, folder }: Writer, ranges: 
   // Windows without an order see the rows as they are read. What came otherwise than in place is taken for unsorted.
   const rows = await session.rows(`
     SELECT DISTINCT file FROM (
-      SELECT file_index AS file, file_row_number AS place, create_sort_key(${keys}) AS key,
-        lag(place) OVER () AS place_before, lag(key) OVER () AS key_before
-      FROM read_parquet(${files}, hive_partitioning = false)
+      SELECT file, place, key, lag(place) OVER () AS place_before, lag(key) OVER () AS key_before FROM (
+        -- Here alone the columns have their own names, which may be the ones above.
+        SELECT file_index AS file, file_row_number AS place, create_sort_key(${keys}) AS key
+        FROM read_parquet(${files}, hive_partitioning = false))
     ) WHERE place > 0 AND (place_before IS DISTINCT FROM place - 1 OR key_before > key)`)
   return rows.map(({ file }) => ranges[Number(file)] as Range)
 }

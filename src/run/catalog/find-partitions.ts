@@ -23,6 +23,8 @@ export async function partitionsIn(
     const value = partitionValue(name, column)
     if (value === null) {
       odd.push(`${location}  is no partition; expected ${column}=<value>. Rename it, or move it away`)
+    } else if (isDated(column) && !isDate(value)) {
+      odd.push(`${location}  is no partition; expected ${column}=YYYY-MM-DD. Rename it, or move it away`)
     } else if (inner.length > 0) {
       const below = await partitionsIn(location, inner, list)
       partitions.push(...below.partitions.map(({ values, ...rest }) => ({ ...rest, values: [value, ...values] })))
@@ -48,6 +50,15 @@ function withoutTwins(partitions: readonly FoundPartition[], odd: string[]): Fou
   }
   const keys = [...byValues.keys()].sort()
   return { partitions: keys.map((key) => byValues.get(key) as FoundPartition), odd }
+}
+
+/** By its name a column of dates: somebody's copy beside them would be taken for the newest. */
+function isDated(column: string): boolean {
+  return /_(dt|date)$/.test(column)
+}
+
+function isDate(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}([ T].*)?$/.test(text) && !Number.isNaN(Date.parse(text))
 }
 
 /** The value that a folder's name gives a column; null where it is no partition of it. */

@@ -3,8 +3,7 @@ import type { RegisterTablesTask } from '../../define/register-tables.ts'
 import { MillraceError } from '../../errors.ts'
 import type { FoundTable } from '../../plan/register-tables.ts'
 import type { Store, StoreEntry } from '../../store.ts'
-import { latestCommits } from '../commits.ts'
-import { type DataFolders, isParquetName, openDataFolders, readFooters } from './data-folders.ts'
+import { type DataFolders, isParquetName, openTopFolders, readFooters } from './data-folders.ts'
 import { partitionsIn } from './find-partitions.ts'
 
 export type LookContext = { store: Store; signal: AbortSignal; warn: (message: string) => Promise<void> }
@@ -18,9 +17,8 @@ const metadataFolder = 'metadata'
  */
 export async function findTables(task: RegisterTablesTask, context: LookContext): Promise<FoundTable[]> {
   const found: FoundTable[] = []
+  const folders = await openTopFolders(context.store, task.from)
   for (const path of task.from) {
-    const [top = ''] = path.split('/')
-    const folders = await openDataFolders(context.store, await latestCommits(context.store, top))
     const here =
       task.layout === 'staged'
         ? await findStaged(task, path, folders, context)

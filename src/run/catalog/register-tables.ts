@@ -1,8 +1,8 @@
 /** Registers folders of Parquet files as tables: all of them are looked at and checked before the first entry is written. */
 
-import { storageFolder } from '../../catalogs/glue-catalog.ts'
+import { type GlueTable, glueTableText, storageFolder } from '../../catalogs/glue-catalog.ts'
 import type { RegisterTablesTask } from '../../define/register-tables.ts'
-import { hasCode } from '../../errors.ts'
+import { hasCode, MillraceError } from '../../errors.ts'
 import type { CatalogEntryChange } from '../../events.ts'
 import { decisionText, planRegisterTables, type TableDecision } from '../../plan/register-tables.ts'
 import { type CatalogContext, type CatalogStep, type CatalogWork, ownTables } from './catalog-work.ts'
@@ -50,7 +50,7 @@ async function carryOut(
   }
   if (kind === 'create') {
     await ensureDatabase(catalog, database, name)
-    await catalog.createTable(table)
+    await createTable(catalog, table)
     return { change: 'created', ...done }
   }
   const before = await catalog.getTable(database, table.Name)
@@ -59,9 +59,18 @@ async function carryOut(
   else {
     // Values of other columns would stand for its partitions.
     await catalog.deleteTable(database, table.Name)
-    await catalog.createTable(table)
+    await createTable(catalog, table)
   }
   return { change: 'updated', ...done }
+}
+
+/** What stood when the task was planned is not what stands now: the plan is another then. */
+async function createTable(catalog: CatalogContext['catalog'], table: GlueTable): Promise<void> {
+  await catalog.createTable(table).catch((error: unknown) => {
+    if (!hasCode(error, 'exists')) throw error
+    const text = `table ${glueTableText(table)}  was registered by another run meanwhile. Run again`
+    throw new MillraceError('conflict', text, { cause: error })
+  })
 }
 
 async function ensureDatabase(

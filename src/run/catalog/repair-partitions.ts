@@ -7,18 +7,10 @@ import type { RepairPartitionsTask } from '../../define/repair-partitions.ts'
 import { MillraceError } from '../../errors.ts'
 import type { CatalogEntryChange } from '../../events.ts'
 import { tableColumns } from '../../plan/glue-columns.ts'
-import {
-  isDescribed,
-  isSame,
-  type PartitionRepair,
-  planRepair,
-  repairText,
-  type StoredPartition,
-} from '../../plan/repair-partitions.ts'
+import { type PartitionRepair, planRepair, repairText, type StoredPartition } from '../../plan/repair-partitions.ts'
 import type { TableRead } from '../../types.ts'
-import { latestCommits } from '../commits.ts'
 import { type CatalogContext, type CatalogStep, type CatalogWork, ownTables } from './catalog-work.ts'
-import { openDataFolders, readFooters } from './data-folders.ts'
+import { type DataFolders, openTopFolders, readFooters } from './data-folders.ts'
 import { partitionsIn } from './find-partitions.ts'
 
 /** Lists the tables of a task. Throws `not-found` where the catalog has none of them. */
@@ -29,15 +21,20 @@ export async function openRepairPartitions(task: RepairPartitionsTask, context: 
     const text = `task ${name}  the catalog has no table ${prefix}… in database ${database}`
     throw new MillraceError('not-found', `${text}. Run the step that registers them first`)
   }
-  const units = tables.map((table) => ({ name: table.Name, plan: async () => await planTable(table, context) }))
+  const locations = tables.map(({ StorageDescriptor }) => storageFolder(StorageDescriptor))
+  const folders = await openTopFolders(context.store, locations)
+  const units = tables.map((table) => ({
+    name: table.Name,
+    plan: async () => await planTable(table, folders, context),
+  }))
   return { units, atOnce: tablesAtOnce, figures: { tables_repaired: 0, partitions_added: 0, partitions_removed: 0 } }
 }
 
-async function planTable(table: GlueTable, context: CatalogContext): Promise<CatalogStep> {
+async function planTable(table: GlueTable, folders: DataFolders, context: CatalogContext): Promise<CatalogStep> {
   const keys = table.PartitionKeys.map(({ Name }) => Name)
   const figures = { tables_repaired: 1, partitions_added: 0, partitions_removed: 0 }
   if (keys.length === 0) return { reads: [], what: 'has no partition columns', figures, act: null }
-  const { stored, read } = await storedPartitions(table, keys, context)
+  const { stored, read } = await storedPartitions(table, keys, folders, context)
   const known = await context.catalog.getPartitions(table.DatabaseName, table.Name)
   const repair = planRepair(table, known, stored)
   const what = repairText(repair)
@@ -59,29 +56,19 @@ async function planTable(table: GlueTable, context: CatalogContext): Promise<Cat
   }
 }
 
-/** The partitions in storage, with the columns of those that the catalog does not describe as they are. */
+/** The partitions in storage, as their footers describe them. */
 async function storedPartitions(
   table: GlueTable,
   keys: string[],
-  { catalog, store, signal, warn }: CatalogContext,
+  list: DataFolders,
+  { store, signal, warn }: CatalogContext,
 ): Promise<{ stored: StoredPartition[]; read: TableRead }> {
   const folder = storageFolder(table.StorageDescriptor)
-  const [top = ''] = folder.split('/')
-  const { partitions, odd } = await partitionsIn(
-    folder,
-    keys,
-    await openDataFolders(store, await latestCommits(store, top)),
-  )
+  const { partitions, odd } = await partitionsIn(folder, keys, list)
   for (const sentence of odd) await warn(sentence)
-  const known = await catalog.getPartitions(table.DatabaseName, table.Name)
   const read = { name: folder, snapshot: null, files: 0, rows: 0, bytes: 0 }
   const stored: StoredPartition[] = []
   for (const { values, location, files } of partitions) {
-    const described = known.find(({ Values }) => isSame(Values, values))
-    if (isDescribed(described, location, files)) {
-      stored.push({ values, location, figures: null, columns: null })
-      continue
-    }
     const { rows, bytes, schemas } = await readFooters(store, files, signal)
     const figures = { numFiles: String(files.length), numRows: String(rows), totalSize: String(bytes) }
     stored.push({ values, location, figures, columns: tableColumns(schemas) })

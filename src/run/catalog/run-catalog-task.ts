@@ -2,8 +2,9 @@
 
 import localGlueCatalog from '../../catalogs/local-glue-catalog.ts'
 import type { CatalogTask } from '../../define/data-task.ts'
-import { hasCode, unreachable } from '../../errors.ts'
+import { unreachable } from '../../errors.ts'
 import type { PlannedTable, TablePlan } from '../../types.ts'
+import { whyLater } from '../later.ts'
 import { sideBySide, unitsFailure } from '../side-by-side.ts'
 import { announcePlan } from '../tables/run-table-task.ts'
 import type { PlanningContext, TaskContext } from '../task-context.ts'
@@ -29,8 +30,9 @@ async function openWork(task: CatalogTask, context: PlanningContext): Promise<Ca
 /** Plans a task as it would run now; the catalog is not changed. What an earlier task is still to write is planned later. */
 export async function planCatalogTask(task: CatalogTask, context: PlanningContext): Promise<PlannedTable[]> {
   const work = await openWork(task, context).catch((error: unknown) => {
-    if (!isLater(error)) throw error
-    return error.message
+    const why = whyLater(error, context)
+    if (why === null) throw error
+    return why
   })
   if (typeof work === 'string') return [{ kind: 'table-later', partition: task.database, why: work }]
   const planned: PlannedTable[] = []
@@ -52,8 +54,9 @@ export async function runCatalogTask(task: CatalogTask, context: TaskContext): P
   const unchanged = { type: 'unchanged', task: task.name, path, consumed: 0, standingFiles: 0 } as const
   const work = await openWork(task, context).catch(async (error: unknown) => {
     // What a dry run leaves undone before this task is why: it is no failure.
-    if (!dryRun || !isLater(error)) throw error
-    await write({ ...unchanged, partition: task.database, why: error.message })
+    const why = dryRun ? whyLater(error, context) : null
+    if (why === null) throw error
+    await write({ ...unchanged, partition: task.database, why })
     return { units: [], atOnce: 1, figures: {} }
   })
   const figures = { ...work.figures }
@@ -72,10 +75,6 @@ export async function runCatalogTask(task: CatalogTask, context: TaskContext): P
   })
   if (failures.size > 0) throw unitsFailure(failures, work.units.length === 1, signal)
   return figures
-}
-
-function isLater(error: unknown): error is Error {
-  return hasCode(error, 'no-input', 'not-found')
 }
 
 function planOf(task: CatalogTask, partition: string, { reads, what }: CatalogStep, pipeline: string): TablePlan {

@@ -108,7 +108,15 @@ describe('plan', () => {
     const options = runOptions(root, stagedPipeline({ columnsMax: 200 }))
     const [task] = options.pipeline.tasks({}, undefined as never)
     const planned = await planTask(task as never, {
-      ...{ ...options, pipeline: 'staged', run: 'r', path: 'p', write: async () => {}, onProgress: () => {} },
+      ...{
+        ...options,
+        pipeline: 'staged',
+        run: 'r',
+        path: 'p',
+        hasEarlier: false,
+        write: async () => {},
+        onProgress: () => {},
+      },
       tables: sharedWarehouse({ ...options, spill: null }),
     })
     expect(plannedText('register-staged-tables', planned)).toContain(

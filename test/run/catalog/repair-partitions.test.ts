@@ -5,6 +5,7 @@ import * as path from 'node:path'
 import { repairPartitions } from 'millrace'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { partitionValue } from '../../../src/run/catalog/find-partitions.ts'
+import folderStore from '../../../src/stores/folder.ts'
 import { catalogBytes, catalogOf, database, partitionedPipeline, parts, run, writeFile } from './lake.ts'
 
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'millrace-repair-'))
@@ -82,6 +83,35 @@ describe('tables with partitions', () => {
     expect(partitions[0]).toEqual(kept)
   })
 
+  it('describe a partition anew whose column has another name, though its files are as many and as large', async () => {
+    await run(root, partitionedPipeline())
+    const file = path.join(root, ids, 'snapshot_dt=2025-01-15/a.parquet')
+    const { size } = fs.statSync(file)
+    await writeFile(root, `${ids}/snapshot_dt=2025-01-15/a.parquet`, rows(3).replace('AS v', 'AS w'))
+    expect(fs.statSync(file).size).toBe(size)
+    await run(root, partitionedPipeline())
+    const [partition] = await catalogOf(root).getPartitions(database, 'part_addressable_ids')
+    expect(partition?.StorageDescriptor.Columns.map(({ Name }) => Name)).toEqual(['customer_user_id', 'w'])
+  })
+
+  it('are compared with storage by commits that are read once, however many tables there are', async () => {
+    for (let number = 1; number < 6; number += 1)
+      await writeFile(root, `${parts}/infobase_attributes/T${number}/snapshot_dt=2025-01-15/a.parquet`, rows(1))
+    await run(root, partitionedPipeline())
+    const listed: string[] = []
+    const store = folderStore(root)
+    const counted = {
+      ...store,
+      list: async (folder: string) => {
+        listed.push(folder)
+        return await store.list(folder)
+      },
+    }
+    await run(root, partitionedPipeline(), { store: counted, only: 'prepare-part-tables' })
+    // Once for the commits in it, once for the folders.
+    expect(listed.filter((folder) => folder === '_millrace/commits/clean')).toHaveLength(2)
+  })
+
   it('lose a partition that is gone, with a warning', async () => {
     await writeFile(root, `${ids}/snapshot_dt=2025-02-15/a.parquet`, rows(5))
     await run(root, partitionedPipeline())
@@ -95,7 +125,7 @@ describe('tables with partitions', () => {
   })
 
   it('do not get what is named wrongly, and say so', async () => {
-    for (const name of ['snapshot_dt=', 'other=1', 'Snapshot_DT=2025-03-15', 'notes'])
+    for (const name of ['snapshot_dt=', 'other=1', 'Snapshot_DT=2025-03-15', 'snapshot_dt=tmp_copy', 'notes'])
       await writeFile(root, `${ids}/${name}/a.parquet`, rows(1))
     await writeFile(root, `${ids}/beside.parquet`, rows(1))
     fs.mkdirSync(path.join(root, ids, 'snapshot_dt=2025-04-15'))
@@ -108,6 +138,7 @@ describe('tables with partitions', () => {
       'other=1  is no partition; expected snapshot_dt=<value>. Rename it, or move it away',
       'snapshot_dt=  is no partition; expected snapshot_dt=<value>. Rename it, or move it away',
       'snapshot_dt=2025-04-15  has no Parquet files and is not taken for a partition',
+      'snapshot_dt=tmp_copy  is no partition; expected snapshot_dt=YYYY-MM-DD. Rename it, or move it away',
     ])
     expect(await values('part_addressable_ids')).toEqual(['2025-01-15'])
   })

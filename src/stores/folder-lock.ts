@@ -11,12 +11,19 @@ import { isAlive, thisProcess } from '../process.ts'
 
 type Holder = ProcessIdentity & { isReleased: boolean }
 
-const lookAgainMs = 50
+const lookAgainMs = 20
 const waitMsDefault = 60_000 // a first start takes 5 s, a busy machine makes it several times that
 const foreignMs = 60_000 // the lock of another machine, whose processes cannot be seen; it is held for seconds
 
-/** Takes the lock, waiting for its holder; gives what releases it. Throws `locked` naming the holder. */
-export default async function lockFolder(folder: string, waitMs = waitMsDefault): Promise<() => void> {
+/**
+ * Takes the lock of a folder, which is made, waiting for its holder; gives what releases it. Throws `locked` naming the holder and
+ * what it uses.
+ */
+export default async function lockFolder(
+  folder: string,
+  { what, waitMs = waitMsDefault }: { what: string; waitMs?: number | undefined },
+): Promise<() => void> {
+  fs.mkdirSync(folder, { recursive: true })
   for (const until = Date.now() + waitMs; ; ) {
     const latest = latestOf(folder)
     if (latest === null || isFree(latest)) {
@@ -26,10 +33,11 @@ export default async function lockFolder(folder: string, waitMs = waitMsDefault)
     }
     if (Date.now() > until) {
       const { pid, host } = latest.holder
-      const message = `${folder}  process ${pid} on ${host} uses this database; waited ${waitMs / 1000} s. Wait for its end`
+      const message = `${folder}  process ${pid} on ${host} uses ${what}; waited ${waitMs / 1000} s. Wait for its end`
       throw new MillraceError('locked', message)
     }
-    await new Promise((resolve) => setTimeout(resolve, lookAgainMs))
+    // Of several that wait, none always comes after the others.
+    await new Promise((resolve) => setTimeout(resolve, lookAgainMs * (0.5 + Math.random())))
   }
 }
 
