@@ -15,6 +15,9 @@ export type SplitTarget = {
   step: Pick<PublishStep, 'target' | 'table' | 'partition'>
 }
 
+/** Something that is counted, and what is said where it is not zero. */
+type SplitCheck = { metric: PlanMetrics; refusal: Plan['publish']['refusals'][number] }
+
 /** The output of a table; no column, and nothing else in a plan, has this name. */
 export function outputName(table: string): string {
   return `table_${table}`
@@ -52,25 +55,30 @@ export function rejectedView({ key }: FanOutTask, columns: readonly Column[]): P
 
 /**
  * Counts the rows whose column of the partition's name says something else than the partition, which stands for it in the
- * table of all columns, and refuses them; null where the snapshot has no such column, or the table keeps it.
+ * table of all columns, and refuses them; nothing where the snapshot has no such column, or the table keeps it.
  */
-export function partitionCheck(
-  task: FanOutTask,
-  date: string,
-  columns: readonly Column[],
-): { metric: PlanMetrics; refusal: Plan['publish']['refusals'][number] } | null {
+export function partitionChecks(task: FanOutTask, date: string, columns: readonly Column[]): SplitCheck[] {
   const column = columns.find(({ name }) => name === partitionColumnOf(task))
   // A spec that lists columns says itself which of them it leaves out.
-  if (column === undefined || task.tables.kind !== 'all-columns') return null
+  if (column === undefined || task.tables.kind !== 'all-columns') return []
   const { name, type } = column
   const same = type === 'timestamp' ? `${date} 00:00:00` : date
   const differs = `count(CASE WHEN to_text(${quoteName(name)}) = '${same}' THEN NULL ELSE 1 END) AS differing`
   const text = `${task.from.path}/${task.from.column}=${date}  {n} rows do not have ${date} in their column "${name}", which the folder's name stands for in the tables; nothing was published`
+  const metric = { name: 'partition', sql: `SELECT ${differs} FROM snapshot WHERE ${quoteName(task.key)} IS NOT NULL` }
+  const message = `${text}. Deliver the snapshot with one value in it, or without the column`
+  return [{ metric, refusal: { metric: ['partition', 'differing'], message } }]
+}
+
+/** Refuses a snapshot of which no row has a key: tables without rows would take the place of those that stand. */
+export function keyCheck(task: FanOutTask, date: string): SplitCheck {
+  const keyless = `CASE WHEN count(${quoteName(task.key)}) = 0 THEN count(*) ELSE 0 END AS keyless`
+  const where = `${task.from.path}/${task.from.column}=${date}`
   return {
-    metric: { name: 'partition', sql: `SELECT ${differs} FROM snapshot WHERE ${quoteName(task.key)} IS NOT NULL` },
+    metric: { name: 'keys', sql: `SELECT ${keyless} FROM snapshot` },
     refusal: {
-      metric: ['partition', 'differing'],
-      message: `${text}. Deliver the snapshot with one value in it, or without the column`,
+      metric: ['keys', 'keyless'],
+      message: `${where}  none of its {n} rows has a ${task.key}; nothing was published. Deliver the snapshot anew, or ask for an older one`,
     },
   }
 }

@@ -7,8 +7,9 @@ import { identityText } from '../formats/file-identity.ts'
 import type { SplitTable } from '../formats/split-spec.ts'
 import type { Column, CommitRecord, FileIdentity, Plan, Planned, PlanOutput, PublishStep } from '../types.ts'
 import {
+  keyCheck,
   outputName,
-  partitionCheck,
+  partitionChecks,
   rejectedView,
   type SplitTarget,
   type TwinTable,
@@ -108,7 +109,7 @@ export function planFanOut(pipeline: string, task: FanOutTask, survey: FanOutSur
   const isAnew = written.length > 0
   const folder = splitQuarantine(pipeline, task, date)
   const text = survey.isTold ? null : snapshotText(task, date)
-  const check = isAnew ? partitionCheck(task, date, columns) : null
+  const checks = isAnew ? [keyCheck(task, date), ...partitionChecks(task, date, columns)] : []
   const replaced = [
     ...written.map(({ step }) => step.target),
     ...(isAnew ? [folder] : []),
@@ -119,7 +120,7 @@ export function planFanOut(pipeline: string, task: FanOutTask, survey: FanOutSur
     ...{ planVersion: 1, pipeline, task: task.name, partition },
     inputs: isAnew ? [input] : [],
     views: isAnew ? [...written.map((target) => tableView(task, target)), rejectedView(task, columns)] : [],
-    metrics: check === null ? [] : [check.metric],
+    metrics: checks.map(({ metric }) => metric),
     outputs: isAnew ? [...outputs, rejected] : [],
     publish: {
       scope: splitScope(task, date),
@@ -160,7 +161,7 @@ export function planFanOut(pipeline: string, task: FanOutTask, survey: FanOutSur
       },
       unreadable: null,
       mayBeDamaged: isAnew ? ['snapshot'] : [],
-      refusals: check === null ? [] : [check.refusal],
+      refusals: checks.map(({ refusal }) => refusal),
     },
   }
   return { kind: 'plan', plan }

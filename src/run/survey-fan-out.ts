@@ -34,6 +34,7 @@ import type { SurveyContext } from './task-context.ts'
 /** Surveys a split. Throws what is wrong with the spec or the snapshot; nothing was written then. */
 export async function surveyFanOut(pipeline: string, task: FanOutTask, context: SurveyContext): Promise<FanOutSurvey> {
   const { store, onWarning } = context
+  await assertOwnTarget(task, store)
   const tables = await readSpec(task, store)
   const snapshot = await findSnapshot(store, task.from.path, task.from.column, task.from.date)
   const { date } = snapshot
@@ -54,6 +55,16 @@ export async function surveyFanOut(pipeline: string, task: FanOutTask, context: 
     isTold: text === null || (await isTold(text, context)),
     twins: await twinTables(task, files, store),
   }
+}
+
+/** Throws `table-changed` where other tables were published below the target, those of the other layout say: they would be replaced. */
+async function assertOwnTarget({ name, from, to }: FanOutTask, store: Store): Promise<void> {
+  const isOwn = (scope: string): boolean =>
+    to.layout === 'staged' ? scope === to.path : scope.startsWith(`${to.path}/${from.column}=`)
+  const other = (await latestCommits(store, to.path)).find(({ scope }) => !isOwn(scope))
+  if (other === undefined) return
+  const what = `${to.path}  holds what task ${other.task} published (${other.scope}), of another layout than that of ${name}`
+  throw new MillraceError('table-changed', `${what}; it would be lost. Choose another target path`)
 }
 
 async function readSpec({ tables: spec }: FanOutTask, store: Store): Promise<SplitTable[] | null> {

@@ -49,6 +49,31 @@ describe('the quarantine of a split', () => {
   })
 })
 
+describe('what stands', () => {
+  it('stays where no row of a new snapshot has a key', async () => {
+    await lake.land([wide])
+    await lake.run(splitTask({}))
+    const before = lake.contents('split')
+    await lake.land(['SELECT NULL::VARCHAR AS customer_user_id, 1 AS a, 2 AS b FROM range(3)'], '2025-02-15')
+    expect((await lake.run(splitTask({}))).error).toMatch(
+      /snapshot_dt=2025-02-15 {2}none of its 3 rows has a customer_user_id/,
+    )
+    expect(lake.contents('split')).toEqual(before)
+  })
+
+  it('is not replaced by a split of another layout', async () => {
+    await lake.land([wide])
+    await lake.run(splitTask({ to: partitionedTables('split') }))
+    const before = lake.contents('split')
+    expect((await lake.run(splitTask({ to: stagedTables('split') }))).error).toMatch(
+      /of another layout .* Choose another target/,
+    )
+    expect(lake.contents('split')).toEqual(before)
+    await lake.run(splitTask({ to: stagedTables('other') }))
+    expect((await lake.run(splitTask({ to: partitionedTables('other') }))).error).toMatch(/of another layout/)
+  })
+})
+
 describe('a folder of somebody else', () => {
   it.each([
     ['in that of a table', 'split/A/backup'],
