@@ -76,6 +76,9 @@ describe.concurrent('looking', () => {
       { name: 'carsdm', description: expect.stringContaining('Final zone') },
       { name: 'farm-records', description: expect.stringContaining('back to PostgreSQL') },
       { name: 'farm-records-maintenance', description: expect.stringContaining('weekly') },
+      { name: 'flywheel', description: expect.stringContaining('both flywheel pipelines') },
+      { name: 'flywheel-bucketed', description: expect.stringContaining('Hive-bucketed') },
+      { name: 'flywheel-partitioned', description: expect.stringContaining('a partition a snapshot') },
     ])
     expect((await millrace(['list'])).stdout).toMatch(/^chargebacks {2}/m)
   })
