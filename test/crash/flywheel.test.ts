@@ -16,7 +16,7 @@ const seed = testSeed()
 const secondsPerKill = 30
 const random = seededRandom(seed)
 const tables = { IBE_01: ['a', 'b', 'c'], IBE_02: ['d'], IBE_03: ['e', 'f', 'a'] }
-const buckets = ['--bucket-count', '16']
+const buckets = ['--bucket-count', '4']
 let disturbed: Lake
 let undisturbed: Lake
 let wholeMs = 0
@@ -41,7 +41,7 @@ afterAll(() => {
 
 /** The same snapshot in both roots. */
 async function arrive(date: string, draw: Random): Promise<void> {
-  const rows = 500 + draw.below(20_000)
+  const rows = 300 + draw.below(3000)
   const salt = draw.below(1_000_000)
   const key = `CASE WHEN n % 97 <> 5 THEN concat('kund ', CASE WHEN n % 3 = 0 THEN 'ø' ELSE '' END, n + ${salt}) END AS "Customer_User_id"`
   const value = (column: number): string => `hash(n, ${column}, ${salt}) % 1000`
