@@ -53,3 +53,13 @@ export function filesBelow(folder: string): string[] {
 export function warm(folder: string): void {
   for (const file of filesBelow(folder)) fs.readFileSync(file)
 }
+
+/** The same files below another folder. Data is never changed in place, so that a link is enough; everything else is copied. */
+export function linkFolder(from: string, to: string): void {
+  for (const file of filesBelow(from)) {
+    const target = path.join(to, path.relative(from, file))
+    fs.mkdirSync(path.dirname(target), { recursive: true })
+    if (file.endsWith('.parquet')) fs.linkSync(file, target)
+    else fs.copyFileSync(file, target)
+  }
+}

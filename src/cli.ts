@@ -114,12 +114,18 @@ function flagValue(args: readonly string[], name: string): string | undefined {
   return at === -1 ? undefined : args[at + 1]
 }
 
+/** Flags of commands that are arguments of Glue jobs, too. */
+const glueFlags = new Map<string, { name: string; kind: 'value' | 'boolean' }>([
+  ['DRY_RUN', { name: 'dry-run', kind: 'boolean' }],
+  ['ENV', { name: 'env', kind: 'value' }],
+])
+
 function kindOf(name: string, specs: readonly FlagSpec[], pipeline: Pipeline | null): 'value' | 'boolean' | undefined {
   const spec = specs.find((candidate) => candidate.name === name)
   if (spec !== undefined) return spec.value === null ? 'boolean' : 'value'
   if (pipeline === null) return undefined
-  if (name === 'DRY_RUN') return 'boolean'
-  if (name === 'ENV') return 'value'
+  const glue = glueFlags.get(name)
+  if (glue !== undefined) return glue.kind
   const parameter = parameterNamed(pipeline.schema, name)
   if (parameter === undefined) return undefined
   return parameterKind(pipeline.schema, parameter) === 'boolean' ? 'boolean' : 'value'
@@ -128,8 +134,8 @@ function kindOf(name: string, specs: readonly FlagSpec[], pipeline: Pipeline | n
 /** `PARTITION_DATE` and `partition-date` are one flag. */
 function canonicalName(name: string, specs: readonly FlagSpec[], pipeline: Pipeline | null): string {
   if (pipeline === null || specs.some((spec) => spec.name === name)) return name
-  if (name === 'DRY_RUN') return 'dry-run'
-  if (name === 'ENV') return 'env'
+  const glue = glueFlags.get(name)
+  if (glue !== undefined) return glue.name
   const parameter = parameterNamed(pipeline.schema, name)
   return parameter === undefined ? name : kebabCase(parameter)
 }

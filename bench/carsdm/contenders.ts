@@ -1,8 +1,6 @@
 /** Who does the carsdm job: Millrace and those it is compared with, all with the same folders below their root. */
 import { execFileSync } from 'node:child_process'
-import * as fs from 'node:fs'
-import * as path from 'node:path'
-import { filesBelow } from '../landing.ts'
+import { linkFolder } from '../landing.ts'
 import type { Contender } from '../measure.ts'
 import { millraceCommand, script } from '../programs.ts'
 import { type Answer, answerOf } from './answer.ts'
@@ -37,7 +35,7 @@ export function firstRun({ name, command }: Job, landing: Landing): Contender<An
   return {
     name,
     prepare: (root) => {
-      land(landing.first, root)
+      linkFolder(landing.first, root)
       return command(root, runDate)
     },
     answer: (root) => answerOf(root, tableDefinitions()),
@@ -49,21 +47,12 @@ export function furtherRun({ name, command }: Job, landing: Landing): Contender<
   return {
     name,
     prepare: (root) => {
-      land(landing.first, root)
+      linkFolder(landing.first, root)
       const [program, ...args] = command(root, runDate)
       execFileSync(program as string, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-      land(landing.further, root)
+      linkFolder(landing.further, root)
       return command(root, furtherRunDate)
     },
     answer: (root) => answerOf(root, tableDefinitions()),
-  }
-}
-
-/** Hard links: every root has its own landing zone, and nobody pays for copies. */
-function land(from: string, root: string): void {
-  for (const file of filesBelow(from)) {
-    const target = path.join(root, path.relative(from, file))
-    fs.mkdirSync(path.dirname(target), { recursive: true })
-    fs.linkSync(file, target)
   }
 }

@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import pg from 'pg'
 import { startPostgres } from '../../test/postgres.ts'
-import { filesBelow } from '../landing.ts'
+import { linkFolder } from '../landing.ts'
 import { millraceCommand } from '../programs.ts'
 
 export type Base = {
@@ -96,13 +96,8 @@ async function ask(url: string, statements: string[]): Promise<Record<string, un
   }
 }
 
-/** Parquet never changes in place, so that a link is enough; everything else is copied. */
+/** What `to` held is gone. */
 function copyRoot(from: string, to: string): void {
   fs.rmSync(to, { recursive: true, force: true })
-  for (const file of filesBelow(from)) {
-    const target = path.join(to, path.relative(from, file))
-    fs.mkdirSync(path.dirname(target), { recursive: true })
-    if (file.endsWith('.parquet')) fs.linkSync(file, target)
-    else fs.copyFileSync(file, target)
-  }
+  linkFolder(from, to)
 }

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { filesBelow, keptRoot, warm } from '../landing.ts'
+import { keptRoot, linkFolder, warm } from '../landing.ts'
 import { type Contender, measure } from '../measure.ts'
 import { millraceCommand, script, sparkPython, sparkVersions } from '../programs.ts'
 import { conditions, table } from '../report.ts'
@@ -27,7 +27,7 @@ async function speed(options: BenchOptions): Promise<BenchResult> {
   const job = (name: string, command: (own: string) => string[]): Contender<Answer> => ({
     name,
     prepare: (own) => {
-      link(root, own)
+      linkFolder(root, own)
       return command(own)
     },
     answer: (own) => answerOf(path.join(own, split)),
@@ -53,7 +53,7 @@ async function speed(options: BenchOptions): Promise<BenchResult> {
 async function buckets(options: BenchOptions): Promise<BenchResult> {
   const wide = await snapshotRoot(options)
   const root = await keptRoot(options.folder, `flywheel-staged-${options.rows}-${options.columns}`, async (made) => {
-    link(wide, made)
+    linkFolder(wide, made)
     for (const name of ['infobase-split-and-bucket', 'register-staged-tables']) {
       const [program, ...args] = step('flywheel-bucketed', name, made)
       const own = name.startsWith('register') ? ['--s3-root', staged] : []
@@ -65,7 +65,7 @@ async function buckets(options: BenchOptions): Promise<BenchResult> {
     {
       name: 'Millrace, 256 buckets',
       prepare: (own) => {
-        link(root, own)
+        linkFolder(root, own)
         return step('flywheel-bucketed', 'create-athena-bucketed-tables', own)
       },
       answer: (own) => answerOf(path.join(own, bucketed)),
@@ -73,7 +73,7 @@ async function buckets(options: BenchOptions): Promise<BenchResult> {
     {
       name: 'DuckDB, plain copy, one file a table',
       prepare: (own) => {
-        link(root, own)
+        linkFolder(root, own)
         return [process.execPath, script('flywheel/plain-copy.mjs'), path.join(own, staged), path.join(own, bucketed)]
       },
       answer: (own) => answerOf(path.join(own, bucketed)),
@@ -106,16 +106,6 @@ async function snapshotRoot({ folder, rows, columns, log }: BenchOptions): Promi
 function newestSnapshot(root: string): string {
   const folder = 'opus/infobase_attributes/raw_input'
   return `${folder}/${fs.readdirSync(path.join(root, folder)).sort().at(-1)}`
-}
-
-/** Data is never changed in place, so a link is enough; what is Millrace's own is copied. */
-function link(from: string, to: string): void {
-  for (const file of filesBelow(from)) {
-    const target = path.join(to, path.relative(from, file))
-    fs.mkdirSync(path.dirname(target), { recursive: true })
-    if (file.endsWith('.parquet')) fs.linkSync(file, target)
-    else fs.copyFileSync(file, target)
-  }
 }
 
 function amounts({ rows, columns }: BenchOptions): string {

@@ -27,14 +27,15 @@ import {
 } from '../sources/snapshot-folder.ts'
 import type { Store, StoreEntry } from '../store.ts'
 import type { CommitRecord, PublishedPartition } from '../types.ts'
-import { currentLocation, latestCommit, latestCommits } from './commits.ts'
+import { currentLocation, latestCommits } from './commits.ts'
 import { missingFiles } from './missing-files.ts'
 import type { SurveyContext } from './task-context.ts'
 
 /** Surveys a split. Throws what is wrong with the spec or the snapshot; nothing was written then. */
 export async function surveyFanOut(pipeline: string, task: FanOutTask, context: SurveyContext): Promise<FanOutSurvey> {
   const { store, onWarning } = context
-  await assertOwnTarget(task, store)
+  const commits = await latestCommits(store, task.to.path)
+  assertOwnTarget(task, commits)
   const tables = await readSpec(task, store)
   const snapshot = await findSnapshot(store, task.from.path, task.from.column, task.from.date)
   const { date } = snapshot
@@ -42,7 +43,7 @@ export async function surveyFanOut(pipeline: string, task: FanOutTask, context: 
   for (const { path, reason } of [...snapshot.skipped, ...listed.skipped]) {
     await onWarning(`${JSON.stringify(path)}  ${reason}`)
   }
-  const commit = await latestCommit(store, splitScope(task, date))
+  const commit = commits.find(({ scope }) => scope === splitScope(task, date)) ?? null
   const { files, columns } = await snapshotFiles(snapshot, listed.files, commit, context)
   const targets = splitTargets(task, date, tables)
   const text = snapshotText(task, date)
@@ -58,10 +59,10 @@ export async function surveyFanOut(pipeline: string, task: FanOutTask, context: 
 }
 
 /** Throws `table-changed` where other tables were published below the target, those of the other layout say: they would be replaced. */
-async function assertOwnTarget({ name, from, to }: FanOutTask, store: Store): Promise<void> {
+function assertOwnTarget({ name, from, to }: FanOutTask, commits: readonly CommitRecord[]): void {
   const isOwn = (scope: string): boolean =>
     to.layout === 'staged' ? scope === to.path : scope.startsWith(`${to.path}/${from.column}=`)
-  const other = (await latestCommits(store, to.path)).find(({ scope }) => !isOwn(scope))
+  const other = commits.find(({ scope }) => !isOwn(scope))
   if (other === undefined) return
   const what = `${to.path}  holds what task ${other.task} published (${other.scope}), of another layout than that of ${name}`
   throw new MillraceError('table-changed', `${what}; it would be lost. Choose another target path`)

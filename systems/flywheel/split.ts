@@ -1,77 +1,75 @@
 /** The steps that split a snapshot, and what lies between their parameters and the task. */
-import {
-  allColumns,
-  type FanOutTask,
-  fanOut,
-  partitionedTables,
-  type SplitSpec,
-  snapshots,
-  splitSpec,
-  stagedTables,
-} from 'millrace'
+import { allColumns, type FanOutTask, fanOut, partitionedTables, snapshots, splitSpec, stagedTables } from 'millrace'
 import { key, type Loaded, places, snapshotDate } from './parameters.ts'
 
 type Params = { snapshotDt: string }
 
 /** Columns of infobase → one folder a table, and the date of the snapshot beside them. */
-export function infobaseStaged({ snapshotDt }: Params, loaded: Loaded): FanOutTask {
-  const name = 'infobase-split-and-bucket'
-  const { sourcePath = places.infobase, targetPath = `${places.staged}/infobase_attributes` } = loaded.of(name)
-  return fanOut(name, {
-    jobName: `etl-omc-flywheel-{env}-${name}`,
-    from: snapshots(sourcePath, { date: snapshotDate(snapshotDt) }),
-    tables: spec(name, places.stagedSpec, loaded),
-    key,
-    to: stagedTables(targetPath),
+export function infobaseStaged(params: Params, loaded: Loaded): FanOutTask {
+  return split('infobase-split-and-bucket', params, loaded, {
+    source: places.infobase,
+    target: `${places.staged}/infobase_attributes`,
+    spec: places.stagedSpec,
+    to: stagedTables,
     twin: `${places.partitioned}/infobase_attributes`,
   })
 }
 
-/** The addressable ids, with all of their columns. */
-export function addressableStaged({ snapshotDt }: Params, loaded: Loaded): FanOutTask {
-  const name = 'addressable-bucket'
-  const {
-    sourcePath = places.addressableCompacted,
-    targetPath = `${places.staged}/addressable_ids`,
-    csvFile,
-  } = loaded.of(name)
-  return fanOut(name, {
-    jobName: `etl-omc-flywheel-{env}-${name}`,
-    from: snapshots(sourcePath, { date: snapshotDate(snapshotDt) }),
-    tables: csvFile === undefined ? allColumns('addressable_ids') : spec(name, csvFile, loaded),
-    key,
-    to: stagedTables(targetPath),
+/** The addressable ids, with all of their columns unless a spec is given. */
+export function addressableStaged(params: Params, loaded: Loaded): FanOutTask {
+  return split('addressable-bucket', params, loaded, {
+    source: places.addressableCompacted,
+    target: `${places.staged}/addressable_ids`,
+    spec: null,
+    to: stagedTables,
   })
 }
 
 /** Columns of infobase → one partition a table. */
-export function infobasePartitioned({ snapshotDt }: Params, loaded: Loaded): FanOutTask {
-  const name = 'infobase-split-and-part'
-  const { sourcePath = places.infobase, targetPath = `${places.partitioned}/infobase_attributes` } = loaded.of(name)
-  return fanOut(name, {
-    jobName: `etl-omc-flywheel-{env}-${name}`,
-    from: snapshots(sourcePath, { date: snapshotDate(snapshotDt) }),
-    tables: spec(name, places.partitionedSpec, loaded),
-    key,
-    to: partitionedTables(targetPath),
+export function infobasePartitioned(params: Params, loaded: Loaded): FanOutTask {
+  return split('infobase-split-and-part', params, loaded, {
+    source: places.infobase,
+    target: `${places.partitioned}/infobase_attributes`,
+    spec: places.partitionedSpec,
+    to: partitionedTables,
     twin: `${places.staged}/infobase_attributes`,
   })
 }
 
 /** The addressable ids as one table, whose partitions lie in its own folder. */
-export function addressablePartitioned({ snapshotDt }: Params, loaded: Loaded): FanOutTask {
-  const name = 'addressable-split-and-part'
-  const { sourcePath = places.addressable, targetPath = `${places.partitioned}/addressable_ids` } = loaded.of(name)
-  return fanOut(name, {
-    jobName: `etl-omc-flywheel-{env}-${name}`,
-    from: snapshots(sourcePath, { date: snapshotDate(snapshotDt) }),
-    tables: spec(name, places.addressableSpec, loaded),
-    key,
-    to: partitionedTables(targetPath, { inOwnFolder: true }),
+export function addressablePartitioned(params: Params, loaded: Loaded): FanOutTask {
+  return split('addressable-split-and-part', params, loaded, {
+    source: places.addressable,
+    target: `${places.partitioned}/addressable_ids`,
+    spec: places.addressableSpec,
+    to: (path) => partitionedTables(path, { inOwnFolder: true }),
   })
 }
 
-function spec(step: string, fallback: string, { of, csvText }: Loaded): SplitSpec {
-  const { csvFile } = of(step)
-  return splitSpec({ file: csvFile ?? fallback, text: csvFile === undefined ? null : csvText, key })
+/** Where a step reads and writes unless it is told otherwise; `spec` null: every column in one table. */
+type Split = {
+  source: string
+  target: string
+  spec: string | null
+  to: (path: string) => FanOutTask['to']
+  twin?: string
+}
+
+function split(
+  name: string,
+  { snapshotDt }: Params,
+  loaded: Loaded,
+  { source, target, spec, to, twin }: Split,
+): FanOutTask {
+  const { sourcePath = source, targetPath = target, csvFile } = loaded.of(name)
+  const text = csvFile === undefined ? null : loaded.csvText
+  const file = csvFile ?? spec
+  return fanOut(name, {
+    jobName: `etl-omc-flywheel-{env}-${name}`,
+    from: snapshots(sourcePath, { date: snapshotDate(snapshotDt) }),
+    tables: file === null ? allColumns('addressable_ids') : splitSpec({ file, text, key }),
+    key,
+    to: to(targetPath),
+    ...(twin === undefined ? {} : { twin }),
+  })
 }

@@ -5,6 +5,7 @@ import localGlueCatalog from '../../catalogs/local-glue-catalog.ts'
 import type { CleanRoomsAccount } from '../../cleanrooms/account.ts'
 import { type CleanRooms, type CleanRoomsOptions, cleanRoomsEnvironment } from '../../cleanrooms/definition.ts'
 import type { Finding } from '../../cleanrooms/finding.ts'
+import type { ObservedAccount } from '../../cleanrooms/resources.ts'
 import { didYouMean, MillraceError, messageOf } from '../../errors.ts'
 import { takeLock } from '../../run/lock.ts'
 import {
@@ -168,7 +169,7 @@ async function verify(context: CommandContext, room: Room): Promise<number> {
 
 async function apply(context: CommandContext, room: Room): Promise<number> {
   const { definition, env, store, account } = room
-  const errors = (await findingsOf(room)).filter(({ level }) => level === 'error')
+  const errors = (await findingsOf(room, await observed(room))).filter(({ level }) => level === 'error')
   if (errors.length > 0)
     context.environment.stderr.write(`warning: the services will refuse some of it:\n${showFindings(errors)}\n`)
   const [{ applyCleanRooms }, { writeSchemaFiles }] = await Promise.all([
@@ -198,34 +199,34 @@ const pastOf: Record<string, string> = {
 }
 
 async function lint(context: CommandContext, room: Room): Promise<number> {
-  const findings = await findingsOf(room)
+  const findings = await findingsOf(room, await observed(room))
   context.data({ findings }, () => showFindings(findings))
   return findings.some(({ level }) => level === 'error') ? 1 : 0
 }
 
-async function findingsOf({ definition, env, store, account }: Room): Promise<Finding[]> {
-  const [{ lintCleanRooms }, { readTableFiles }, { observeAccount }, { desiredResources, isOffered }] =
-    await Promise.all([
-      import('../../cleanrooms/lint.ts'),
-      import('../../cleanrooms/table-files.ts'),
-      import('../../cleanrooms/plan.ts'),
-      import('../../cleanrooms/desired.ts'),
-    ])
-  const { tables } = await observeAccount(definition, env, account)
+async function observed({ definition, env, account }: Room): Promise<ObservedAccount> {
+  const { observeAccount } = await import('../../cleanrooms/plan.ts')
+  return await observeAccount(definition, env, account)
+}
+
+async function findingsOf({ definition, env, store }: Room, { tables }: ObservedAccount): Promise<Finding[]> {
+  const [{ lintCleanRooms }, { readTableFiles }, { desiredResources, isOffered }] = await Promise.all([
+    import('../../cleanrooms/lint.ts'),
+    import('../../cleanrooms/table-files.ts'),
+    import('../../cleanrooms/desired.ts'),
+  ])
   const offered = tables.filter(({ name }) => isOffered(definition, name))
   const desired = desiredResources(definition, env, tables)
   return lintCleanRooms(definition, env, desired, tables, await readTableFiles(store, offered))
 }
 
 async function report(context: CommandContext, room: Room): Promise<number> {
-  const { definition, env, store, account } = room
-  const [{ reportOf, reportFiles }, { observeAccount }] = await Promise.all([
-    import('../../cleanrooms/report.ts'),
-    import('../../cleanrooms/plan.ts'),
-  ])
-  const observed = await observeAccount(definition, env, account)
+  const { definition, env, store } = room
+  const { reportOf, reportFiles } = await import('../../cleanrooms/report.ts')
+  const found = await observed(room)
+  const findings = await findingsOf(room, found)
   const environment = cleanRoomsEnvironment(definition, env)
-  const made = reportOf(definition, env, environment, observed, context.environment.now(), await findingsOf(room))
+  const made = reportOf(definition, env, environment, found, context.environment.now(), findings)
   const files = reportFiles(made)
   for (const { path: file, content } of files) await store.replace(file, content)
   const paths = files.map((file) => file.path)

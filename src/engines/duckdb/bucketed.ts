@@ -8,6 +8,7 @@ import { quoteName, quoteText } from '../portable.ts'
 import { bucketFunctions, bucketSql } from './bucket-hash.ts'
 import { duckdbType, fileList } from './relations.ts'
 import { engineBytes, type Session } from './session.ts'
+import { sideBySide } from './side-by-side.ts'
 
 export type BucketedOutput = PlanOutput & { bucketed: NonNullable<PlanOutput['bucketed']> }
 type Staging = EngineContext & { staging: string }
@@ -34,7 +35,7 @@ export async function writeBucketed(session: Session, output: BucketedOutput, co
   const groups = groupsOf(ranges, output, context)
   const writer = { output, folder, table, options: optionsOf(output, ranges) }
   let done = 0
-  const written = await sideBySide(session, groups, context.threads, async (own, group) => {
+  const written = await onEveryThread(session, groups, context.threads, async (own, group) => {
     done += group.length
     context.onProgress({ phase: 'write', percent: (100 * done) / ranges.length })
     return group.length > 1 ? await writeSeveral(own, writer, group) : [await writeOne(own, writer, group[0] as Range)]
@@ -122,28 +123,14 @@ async function writeSeveral(session: Session, writer: Writer, group: readonly Ra
  * As many connections as there are threads, also where there is less to do: a thread that is left over would help one of them, and
  * two threads do not keep the order of rows.
  */
-async function sideBySide<Work, Result>(
+async function onEveryThread<Work, Result>(
   session: Session,
   works: readonly Work[],
   threads: number,
   act: (session: Session, work: Work) => Promise<Result>,
 ): Promise<Result[]> {
-  if (works.length === 0) return []
-  const forks = await Promise.all(Array.from({ length: threads - 1 }, () => session.fork()))
-  const waiting = [...works]
-  const results: Result[] = []
-  const run = async (own: Session): Promise<void> => {
-    for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) results.push(await act(own, work))
-  }
-  try {
-    // All of them end before the connections close, also when one fails.
-    const ends = await Promise.allSettled([session, ...forks].map(run))
-    const failed = ends.find((end) => end.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-    return results
-  } finally {
-    for (const fork of forks) fork.close()
-  }
+  const pieces = { count: works.length, connections: threads }
+  return await sideBySide(session, pieces, (own, index) => act(own, works[index] as Work))
 }
 
 /**
@@ -160,8 +147,8 @@ async function mendOrder(
   const each = Math.ceil(ranges.length / threads)
   const lists = Array.from({ length: threads }, (_, at) => ranges.slice(at * each, (at + 1) * each))
   const wanted = lists.filter((list) => list.length > 0)
-  const unsorted = await sideBySide(session, wanted, threads, (own, list) => unsortedOf(own, writer, list))
-  return await sideBySide(session, unsorted.flat(), threads, (own, range) => writeOne(own, writer, range))
+  const unsorted = await onEveryThread(session, wanted, threads, (own, list) => unsortedOf(own, writer, list))
+  return await onEveryThread(session, unsorted.flat(), threads, (own, range) => writeOne(own, writer, range))
 }
 
 async function unsortedOf(session: Session, { output, folder }: Writer, ranges: readonly Range[]): Promise<Range[]> {

@@ -5,6 +5,7 @@ import type { EngineContext, PlanOutput, StagedFile } from '../../types.ts'
 import { quoteName, quoteText } from '../portable.ts'
 import { duckdbType } from './relations.ts'
 import { engineBytes, type Session } from './session.ts'
+import { type SideBySide, sideBySide } from './side-by-side.ts'
 
 /** A relation whose rows are numbered by a column, not necessarily without gaps. */
 export type NumberedRelation = { from: string; number: string; rows: number; isDense: boolean }
@@ -30,7 +31,8 @@ export async function writeOutput(
   fs.mkdirSync(folder, { recursive: true })
   const starts = await fileStarts(session, relation, fileCount)
   // Each file is written by one thread where it is small, so several are written side by side.
-  return await sideBySide(session, fileCount, context.threads, context, async (own, index) => {
+  const pieces = piecesOf(fileCount, context.threads, context)
+  return await sideBySide(session, pieces, async (own, index) => {
     const range = rangeOf(relation.number, starts, index)
     return await copy(own, output, `${relation.from}${range}`, folder, fileName(index, context.fileSuffix), context)
   })
@@ -47,42 +49,15 @@ export async function writeWholes(
   // One thread a file is the least work, but of few files the last would be waited for: these get all threads, in turn.
   const writers = inOrder.length < 2 * room ? 1 : room
   const quiet = { ...context, onProgress: () => {} }
-  const written = await sideBySide(session, inOrder.length, writers, context, async (own, index) =>
+  const written = await sideBySide(session, piecesOf(inOrder.length, writers, context), async (own, index) =>
     writeWhole(own, inOrder[index] as PlanOutput, quiet),
   )
   return written.flat()
 }
 
-/** Does `count` pieces of work over connections of one database, so many at a time; gives what each came to. */
-async function sideBySide<T>(
-  session: Session,
-  count: number,
-  most: number,
-  context: EngineContext,
-  act: (own: Session, index: number) => Promise<T>,
-): Promise<T[]> {
-  const results: T[] = []
-  let next = 0
-  let done = 0
-  const work = async (own: Session): Promise<void> => {
-    while (next < count) {
-      const index = next
-      next += 1
-      results[index] = await act(own, index)
-      done += 1
-      context.onProgress({ phase: 'write', percent: (100 * done) / count })
-    }
-  }
-  const forks = await Promise.all(Array.from({ length: Math.min(most, count) - 1 }, () => session.fork()))
-  try {
-    // All of them end before the connections close, also when one fails.
-    const ends = await Promise.allSettled([session, ...forks].map(work))
-    const failed = ends.find((end) => end.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-  } finally {
-    for (const fork of forks) fork.close()
-  }
-  return results
+function piecesOf(count: number, most: number, { onProgress }: EngineContext): SideBySide {
+  const onDone = (done: number): void => onProgress({ phase: 'write', percent: (100 * done) / count })
+  return { count, connections: Math.min(most, count), onDone }
 }
 
 /** Writes one output as one file; none when it has no rows. */
