@@ -17,10 +17,15 @@ export type ShownTable = {
   snapshot: string | null
 }
 
-/** Tables, one a line; of a database with more than `perDatabase` of them the first, and how many more there are. */
-export function tablesText(all: readonly ShownTable[], perDatabase = Number.POSITIVE_INFINITY): string {
+/** Tables, one a line; of a kind with more than `perKind` of them the first, and how many more there are. */
+export function tablesText(all: readonly ShownTable[], perKind = Number.POSITIVE_INFINITY): string {
   if (all.length === 0) return 'no tables yet'
-  const tables = all.filter((one, index) => index - all.findIndex(isBeside(one)) < perDatabase)
+  const seen = new Map<string, number>()
+  const tables = all.filter(({ name }) => {
+    const before = seen.get(kindOf(name)) ?? 0
+    seen.set(kindOf(name), before + 1)
+    return before < perKind
+  })
   const more = all.length - tables.length
   const isIceberg = tables.some(({ format }) => format === 'iceberg')
   const hasFormat = tables.some(({ isRegistered }) => isRegistered)
@@ -45,8 +50,7 @@ export function tablesText(all: readonly ShownTable[], perDatabase = Number.POSI
   return more === 0 ? text : `${text}\n… and ${plural(more, 'more table')}`
 }
 
-/** Whether a table is of the same database and kind: `ext_`, `part_`, … tables of one database are kinds. */
-function isBeside({ name }: ShownTable): (other: ShownTable) => boolean {
-  const kind = (text: string): string => text.replace(/\.([a-z]+_)?.*$/, '.$1')
-  return (other) => kind(other.name) === kind(name)
+/** Tables of one database are of one kind, and those whose names begin alike, `ext_`, `part_`, …, of one of their own. */
+function kindOf(name: string): string {
+  return name.replace(/\.([a-z]+_)?.*$/, '.$1')
 }

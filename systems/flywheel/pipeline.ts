@@ -10,8 +10,7 @@ const { tablePrefix: _, ...both } = shared
 
 export default definePipeline({
   name: 'flywheel',
-  description:
-    'both flywheel pipelines: a very wide snapshot is read once → bucketed and partitioned tables, registered',
+  description: 'both flywheel pipelines: a very wide snapshot → bucketed and partitioned tables, registered',
   params: { ...both, ...bucketing, ...discovery },
   metrics: [
     ...['rows_read', 'rows_quarantined', 'tables_written', 'tables_registered', 'tables_bucketed', 'partitions_added'],

@@ -74,8 +74,8 @@ export const tablesCommand: Command = {
   },
 }
 
-/** Shows the tables; `perDatabase` as of `tablesText`. What a commit published and the catalog has is shown as the catalog has it. */
-export async function showTables(context: CommandContext, perDatabase?: number): Promise<void> {
+/** Shows the tables; `perKind` as of `tablesText`. What a commit published and the catalog has is shown as the catalog has it. */
+export async function showTables(context: CommandContext, perKind?: number): Promise<void> {
   const store = await openStore(context, true)
   const commits = await readCommits(store, context)
   const registered = await listRegisteredTables(store, commits)
@@ -83,7 +83,7 @@ export async function showTables(context: CommandContext, perDatabase?: number):
   const { listIcebergTables } = await import('../../run/tables/list-tables.ts')
   const iceberg = await listIcebergTables(store)
   const shown = [...tables.map(shownTable), ...registered.map(shownRegistered), ...iceberg.map(shownIceberg)]
-  context.data([...tables, ...registered, ...iceberg], () => tablesText(shown, perDatabase))
+  context.data([...tables, ...registered, ...iceberg], () => tablesText(shown, perKind))
 }
 
 /** Whether everything of a table lies at the location of one that is registered. */
