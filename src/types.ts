@@ -279,6 +279,8 @@ export type Engine = {
   execute(plan: Plan, context: EngineContext): Promise<Staged>
   /** Reads every value of each of an input's files alone, as the plan would, and says which fail. */
   probe(input: PlanInput, context: EngineContext): Promise<{ path: string; reason: string }[]>
+  /** Ends what is kept running between plans; to be called before the spill folder goes. The next plan starts it again. */
+  close?(): Promise<void>
 }
 
 // -------------------------------------------------------------------------------------------------------- the commit

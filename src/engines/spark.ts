@@ -1,25 +1,21 @@
-/** The Spark engine: hands a plan to `spark/runner.py`, the same file that runs on AWS Glue and EMR Serverless. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+/** The Spark engine: hands plans to `spark/runner.py`, the same file that runs on AWS Glue and EMR Serverless. */
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
-import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { type ErrorCode, MillraceError, systemCode } from '../errors.ts'
-import type { Engine, EngineContext, Plan, PlanInput, Progress, Staged } from '../types.ts'
+import { type ErrorCode, hasCode, MillraceError, systemCode } from '../errors.ts'
+import type { Engine, EngineContext, Plan, PlanInput, Staged } from '../types.ts'
 import { limiter } from './limiter.ts'
+import { type Runner, startRunner } from './spark/runner.ts'
 
-const runner = fileURLToPath(new URL('./spark/runner.py', import.meta.url))
+const script = fileURLToPath(new URL('./spark/runner.py', import.meta.url))
 const functions = fileURLToPath(new URL('./portable-functions.json', import.meta.url))
 const packageFolder = fileURLToPath(new URL('../..', import.meta.url))
 
 const javaMin = 8
 const javaMax = 22 // later ones lack what Hadoop 3.3 asks of the security manager
 const checkTimeoutMs = 60_000 // a first import of PySpark from a cold disk takes several seconds
-const graceMs = 5_000 // for the JVM to remove its spill files, and again for the system to clear the dead away
-const errorLinesMax = 12
-const errorBytesMax = 16_384
 
 export type SparkOptions = {
   /** The Python that has PySpark; without it `.venv-spark` of the package, then `python3` on the PATH. */
@@ -36,8 +32,9 @@ export type SparkMissing = { missing: string; mend: string }
 
 /** Makes the engine. Nothing is looked for before the first plan; that throws `missing-tool` where Spark is not here. */
 export default function sparkEngine(options: SparkOptions = {}): Engine {
-  // Each plan has a Spark of its own, which takes all the memory given.
+  // Starting Spark takes seconds: one works for the plans of a run, one after the other, with all the memory given.
   const turns = limiter()
+  const { ask, close } = keepRunner(options)
   return {
     name: 'spark',
     async execute(plan: Plan, context: EngineContext): Promise<Staged> {
@@ -46,14 +43,14 @@ export default function sparkEngine(options: SparkOptions = {}): Engine {
       if (inputs.length + views.length + metrics.length + outputs.length === 0) {
         return { files: [], rows: {}, superseded: {}, metrics: {} }
       }
-      const staging = context.staging === null ? [] : [`--staging=${context.staging}`]
-      return (await turns(1, () => runRunner(options, context, plan, staging))) as Staged
+      return (await turns(1, () => ask('execute', plan, context))) as Staged
     },
     async probe({ files }: PlanInput, context: EngineContext): Promise<{ path: string; reason: string }[]> {
       if (files.length === 0) return []
-      const result = await turns(1, () => runRunner(options, context, files, ['--probe']))
+      const result = await turns(1, () => ask('probe', files, context))
       return (result as { unreadable: { path: string; reason: string }[] }).unreadable
     },
+    close: () => turns(1, close),
   }
 }
 
@@ -76,7 +73,7 @@ type Check = { python: string; pyspark: string | null; java: string | null; java
 async function check(python: string): Promise<SparkFound | SparkMissing> {
   let parts: Check
   try {
-    parts = JSON.parse(await outputOf(python, [runner, '--check'])) as Check
+    parts = JSON.parse(await outputOf(python, [script, '--check'])) as Check
   } catch (error) {
     const why = systemCode(error) === 'ENOENT' ? 'is not on this machine' : 'cannot run the Spark runner'
     return { missing: `Python 3.8 or later: ${python} ${why}`, mend: mendPython() }
@@ -121,117 +118,63 @@ function mendPyspark(python: string): string {
 /** `detail` is all that Spark said. */
 type RunnerError = { error: { code: ErrorCode; message: string; detail: string } }
 
-/** Runs the runner on a plan or a list of files and gives its result. Throws what the runner says is wrong. */
-async function runRunner(
-  options: SparkOptions,
-  context: EngineContext,
-  plan: unknown,
-  extra: string[],
-): Promise<unknown> {
-  stopIfAsked(context.signal)
+/** Gives the result of what is asked. Throws what the runner says is wrong. */
+type Ask = (work: 'execute' | 'probe', plan: unknown, context: EngineContext) => Promise<unknown>
+
+/** Keeps one runner for as long as plans ask for the same root, spill folder, threads and memory. */
+function keepRunner(options: SparkOptions): { ask: Ask; close(): Promise<void> } {
+  let kept: { runner: Runner; key: string } | null = null
+  const close = async (): Promise<void> => {
+    const runner = kept?.runner
+    kept = null
+    await runner?.end()
+  }
+  const runnerFor = async (context: EngineContext): Promise<Runner> => {
+    const key = JSON.stringify([context.root, context.spill, context.threads, context.memoryBytes])
+    if (kept?.key === key && kept.runner.isRunning()) return kept.runner
+    await close()
+    const runner = await newRunner(options, context)
+    kept = { runner, key }
+    return runner
+  }
+  const ask: Ask = async (work, plan, context) => {
+    stopIfAsked(context.signal)
+    const runner = await runnerFor(context)
+    try {
+      const result = (await runner.ask(work, plan, context)) as object
+      if (!('error' in result)) return result
+      const { code, message, detail } = (result as RunnerError).error
+      throw new MillraceError(code, message, { cause: new Error(detail) })
+    } catch (error) {
+      // Where Spark failed it may not be what it was, such as one whose memory ran out.
+      if (!hasCode(error, 'input-unreadable')) await close()
+      stopIfAsked(context.signal)
+      throw error
+    }
+  }
+  return { ask, close }
+}
+
+async function newRunner(options: SparkOptions, context: EngineContext): Promise<Runner> {
   const spark = await findSpark(options)
   if ('missing' in spark) {
     throw new MillraceError('missing-tool', `Spark cannot run here. Missing: ${spark.missing}. Run: ${spark.mend}`)
   }
-  await fs.mkdir(context.spill, { recursive: true })
-  const folder = await fs.mkdtemp(path.join(context.spill, 'spark-'))
-  try {
-    const files = { plan: path.join(folder, 'plan.json'), result: path.join(folder, 'result.json') }
-    await fs.writeFile(files.plan, JSON.stringify(plan))
-    const args = [...runnerArguments(options, context, files), ...extra]
-    const end = await runGroup(spark.python, args, folder, context)
-    const text = await fs.readFile(files.result, 'utf8').catch(() => null)
-    if (text === null) throw new MillraceError('engine', `Spark ended early (${end.how}): ${end.lastLines}`)
-    const result = JSON.parse(text) as object
-    if (!('error' in result)) return result
-    const { code, message, detail } = (result as RunnerError).error
-    throw new MillraceError(code, message, { cause: new Error(detail) })
-  } finally {
-    await fs.rm(folder, { recursive: true, force: true })
-  }
-}
-
-function runnerArguments(
-  options: SparkOptions,
-  context: EngineContext,
-  files: { plan: string; result: string },
-): string[] {
+  const { root, spill, threads, memoryBytes } = context
   // With `=`, a value that begins with a dash is still a value.
-  return [
-    runner,
-    `--plan=${files.plan}`,
-    `--result=${files.result}`,
-    `--root=${context.root}`,
-    `--file-suffix=${context.fileSuffix}`,
+  const args = [
+    script,
+    '--serve',
+    `--root=${root}`,
     `--functions=${functions}`,
-    `--master=${options.master ?? `local[${context.threads}]`}`,
-    `--threads=${context.threads}`,
-    `--memory-bytes=${context.memoryBytes}`,
-    '--with-parent',
+    `--master=${options.master ?? `local[${threads}]`}`,
+    `--threads=${threads}`,
+    `--memory-bytes=${memoryBytes}`,
   ]
+  await fs.mkdir(spill, { recursive: true })
+  return startRunner(spark.python, args, await fs.mkdtemp(path.join(spill, 'spark-')))
 }
 
 function stopIfAsked(signal: AbortSignal): void {
   if (signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
-}
-
-/** Runs Python and the JVM it starts as one process group; a request to stop ends them all, and is waited for. */
-async function runGroup(
-  python: string,
-  args: string[],
-  folder: string,
-  context: EngineContext,
-): Promise<{ how: string; lastLines: string }> {
-  const child = spawn(python, args, { cwd: folder, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
-  let errorText = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errorText = (errorText + text).slice(-errorBytesMax)
-  })
-  child.stdin.on('error', () => {}) // it is there only to close when this process ends
-  createInterface({ input: child.stdout }).on('line', (line) => reportProgress(line, context.onProgress))
-  const ended = new Promise<string>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => resolve(signal === null ? `exit ${code}` : signal))
-  })
-  let stopping: Promise<void> | undefined
-  const stop = (): void => {
-    stopping ??= endGroup(child)
-  }
-  context.signal.addEventListener('abort', stop, { once: true })
-  try {
-    const how = await ended
-    await stopping
-    stopIfAsked(context.signal)
-    return { how, lastLines: errorText.trim().split('\n').slice(-errorLinesMax).join('\n') }
-  } finally {
-    context.signal.removeEventListener('abort', stop)
-  }
-}
-
-/** Lines that are not progress come from Spark itself and say nothing to a person. */
-function reportProgress(line: string, onProgress: (progress: Progress) => void): void {
-  if (!line.startsWith('{"phase"')) return
-  onProgress(JSON.parse(line) as Progress)
-}
-
-/** Ends the group and waits until none of it is left; a container without an init keeps the dead, so not for ever. */
-async function endGroup(child: ChildProcess): Promise<void> {
-  const started = Date.now()
-  signalGroup(child, 'SIGTERM')
-  for (let elapsed = 0; elapsed < 2 * graceMs; elapsed = Date.now() - started) {
-    await sleep(50)
-    if (!signalGroup(child, elapsed < graceMs ? 0 : 'SIGKILL')) return
-  }
-}
-
-/** False when no process of the group is left. */
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
-  if (child.pid === undefined) return false
-  try {
-    process.kill(-child.pid, signal)
-    return true
-  } catch (error) {
-    if (systemCode(error) === 'ESRCH') return false
-    throw error
-  }
 }

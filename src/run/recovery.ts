@@ -23,13 +23,13 @@ export async function recover(store: Store, pipeline: string): Promise<string[]>
   }
   // An empty folder would have every reader take the lock to look whether something is to be mended.
   await store.remove(home)
-  await removeDrafts(store)
   return done
 }
 
 /**
- * Mends what dead runs of all pipelines but `own` left, for several may write to one table. A run that is going on does that
- * itself; what cannot be mended now is told by the commit that would follow it. Gives a sentence for each thing done.
+ * Mends what dead runs of all pipelines but `own` left, for several may write to one table, and removes the drafts of all.
+ * A run that is going on does that itself; what cannot be mended now is told by the commit that would follow it. Gives a
+ * sentence for each thing done.
  */
 export async function recoverOthers(
   store: Store,
@@ -46,6 +46,7 @@ export async function recoverOthers(
       if (!hasCode(error, 'locked', 'storage')) throw error
     }
   }
+  await removeDrafts(store)
   return done
 }
 
@@ -53,7 +54,12 @@ export async function recoverOthers(
 async function removeDrafts(store: Store): Promise<void> {
   for (const { path } of (await store.list(draftsFolder)).files) {
     const [, pid, host] = /\/(\d+)\.[0-9a-f]+@(.*)$/.exec(path) ?? []
-    if (pid !== undefined && isAlive({ pid: Number(pid), host: host ?? '', started: '' }) === false)
+    if (pid === undefined || isAlive({ pid: Number(pid), host: host ?? '', started: '' }) !== false) continue
+    try {
       await store.remove(path)
+    } catch (error) {
+      // Where one may only read, they stay.
+      if (!hasCode(error, 'storage')) throw error
+    }
   }
 }

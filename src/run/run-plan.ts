@@ -121,6 +121,7 @@ async function withSpill<T>(
     // A folder of that name below it: engines make their own, and tell by it whether something was spilled.
     return await act(engineContext(staging, join(spill, 'spill'), context))
   } finally {
+    await context.engine.close?.()
     rmSync(spill, { recursive: true, force: true })
   }
 }

@@ -120,6 +120,7 @@ async function attemptRun(options: RunOptions, run: string, params: Record<strin
     })
     return foldRun(events) as RunState
   } finally {
+    await options.engine.close?.()
     // What this attempt left staged: dropped, or finished where it was decided. What fails here the next command does.
     if (lock !== null) await recover(store, pipeline.name).catch(() => {})
     // Where the release cannot be written (a full disk), the lock is free as soon as this process has ended.

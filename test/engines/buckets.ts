@@ -115,7 +115,9 @@ export function bucketSuite(name: string, makeEngine: () => Engine, options: Sui
           output('none', 'nothing', { columns: ['text'], count: 4, version: 1 }),
         ],
       })
-      staged = await makeEngine().execute(plan, lake.context())
+      const engine = makeEngine()
+      staged = await engine.execute(plan, lake.context())
+      await engine.close?.()
     }, options.timeoutMs)
     afterAll(() => lake.remove())
 

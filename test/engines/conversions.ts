@@ -89,7 +89,9 @@ export function conversionSuite(name: string, makeEngine: () => Engine, options:
         views: [{ name: 'converted', once: false, sql: `SELECT id, ${selects.join(', ')} FROM input` }],
         outputs: [{ name: 'out', view: 'converted', columns: out, codec: 'snappy', fileCount: 1 }],
       })
-      const staged = await makeEngine().execute(plan, lake.context())
+      const engine = makeEngine()
+      const staged = await engine.execute(plan, lake.context())
+      await engine.close?.()
       rows = await lake.rows(`SELECT * FROM ${lake.staged(staged.files.map(({ path }) => path))} ORDER BY id`)
     }, options.timeoutMs)
     afterAll(() => lake.remove())

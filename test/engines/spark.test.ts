@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expandPortable } from '../../src/engines/portable.ts'
 import sparkEngine, { findSpark } from '../../src/engines/spark.ts'
+import type { Plan } from '../../src/types.ts'
 import { bucketSuite } from './buckets.ts'
 import { conversionSuite } from './conversions.ts'
 import { columns, inputOf, type Lake, makeLake, planOf } from './lake.ts'
@@ -17,13 +18,21 @@ engineSuite('spark', () => sparkEngine(), { skip, timeoutMs, afterCancel: expect
 conversionSuite('spark', () => sparkEngine(), { skip, timeoutMs })
 bucketSuite('spark', () => sparkEngine(), { skip, timeoutMs })
 
-/** Linux only: elsewhere the end of the engine's promise has to do. */
+/** Processes on Linux only: elsewhere the end of the engine's promise has to do. */
 async function expectNoProcess(root: string): Promise<void> {
-  if (process.platform !== 'linux') return
-  const ids = (await fs.readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const lines = await Promise.all(ids.map((id) => fs.readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')))
-  expect(lines.filter((line) => line.includes(root))).toEqual([])
+  expect(await processesOf(root)).toEqual([])
   expect(await fs.readdir(`${root}/_spill`)).toEqual([])
+}
+
+/** The numbers of the processes that were started for a root. */
+async function processesOf(root: string): Promise<string[]> {
+  if (process.platform !== 'linux') return []
+  const found: string[] = []
+  for (const id of (await fs.readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const line = await fs.readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')
+    if (line.includes(root)) found.push(id)
+  }
+  return found
 }
 
 describe('findSpark', () => {
@@ -74,6 +83,33 @@ print(json.dumps([runner.expand(sql, functions) for sql in json.load(sys.stdin)]
   })
 
   it(
+    'executes plan after plan in one Spark that keeps nothing of the plan before, and in another where that was killed',
+    async () => {
+      const engine = sparkEngine()
+      const file = await lake.write('n.parquet', columns('n bigint'), 'SELECT range AS n FROM range(10)')
+      const plan = (sql: string): Plan =>
+        planOf({
+          inputs: [inputOf('numbers', columns('n bigint'), [file])],
+          views: [{ name: 'kept', once: true, sql }],
+          metrics: [{ name: 'counts', sql: 'SELECT count(*) AS found FROM kept' }],
+          outputs: [],
+        })
+      const count = async (sql: string): Promise<unknown> =>
+        (await engine.execute(plan(sql), lake.context())).metrics.counts?.found
+      expect(await count('SELECT * FROM numbers')).toBe(10)
+      const first = await processesOf(lake.root)
+      expect(await count('SELECT * FROM numbers WHERE n > 6')).toBe(3)
+      expect(await processesOf(lake.root)).toEqual(first)
+      for (const id of first) process.kill(-Number(id), 'SIGKILL')
+      await new Promise((resolve) => setTimeout(resolve, 500)) // until this process is told
+      expect(await count('SELECT * FROM numbers WHERE n > 6')).toBe(3)
+      await engine.close?.()
+      await expectNoProcess(lake.root)
+    },
+    timeoutMs,
+  )
+
+  it(
     'fails where a value does not fit its output, rather than writing null',
     async () => {
       const file = await lake.write('big.parquet', columns('id bigint'), 'SELECT 5000000000::BIGINT AS id')
@@ -82,7 +118,8 @@ print(json.dumps([runner.expand(sql, functions) for sql in json.load(sys.stdin)]
         views: [],
         outputs: [{ name: 'out', view: 'big', columns: columns('id int'), codec: 'snappy', fileCount: 1 }],
       })
-      const failed = sparkEngine().execute(plan, lake.context())
+      const engine = sparkEngine()
+      const failed = engine.execute(plan, lake.context())
       await expect(failed).rejects.toMatchObject({
         code: 'engine',
         message: expect.stringMatching(/output out.*5000000000/),

@@ -58,7 +58,10 @@ export function engineSuite(name: string, makeEngine: () => Engine, options: Sui
       lake = await makeLake()
       engine = makeEngine()
     })
-    afterAll(() => lake.remove())
+    afterAll(async () => {
+      await engine.close?.()
+      await lake.remove()
+    })
 
     it('writes many outputs of one input, each with its own columns and rows', async () => {
       const wide = columns(Array.from({ length: 60 }, (_, index) => `c${index} bigint`).join(', '))

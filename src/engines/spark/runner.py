@@ -1,5 +1,5 @@
 """
-Executes one Millrace plan on Spark: reads what the plan lists, stages what it names, publishes nothing.
+Executes Millrace plans on Spark: reads what a plan lists, stages what it names, publishes nothing.
 
 One file for a laptop, AWS Glue 5 and EMR Serverless: a plain SparkSession, Python 3.8, PySpark 3.5. It works through
 the JVM only (no Python workers), so that Python is needed on the driver alone. The terms are those of src/types.ts.
@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import json
 import os
+import queue
 import re
 import shutil
 import signal
@@ -730,6 +731,9 @@ def open_session(options, input_bytes):
     """A session; with --master one of its own in this process group, else what the platform provides."""
     from pyspark.sql import SparkSession
 
+    running = SparkSession.getActiveSession() if options.serve else None
+    if running is not None:
+        return next_session(running, options, input_bytes)
     builder = SparkSession.builder.appName('millrace')
     if options.master is not None:
         os.environ['SPARK_LOCAL_IP'] = '127.0.0.1'
@@ -744,9 +748,23 @@ def open_session(options, input_bytes):
     return spark
 
 
+def next_session(spark, options, input_bytes):
+    """A session for the next plan in a Spark that has executed others: without their views, settings and cached rows."""
+    spark.catalog.clearCache()
+    fresh = spark.newSession()
+    # What casts mean is asked of the active session.
+    fresh.sparkContext._jvm.SparkSession.setActiveSession(fresh._jsparkSession)
+    for name, value in {**SETTINGS, 'spark.sql.shuffle.partitions': shuffle_partitions(options, input_bytes)}.items():
+        fresh.conf.set(name, value)
+    return fresh
+
+
+def shuffle_partitions(options, input_bytes):
+    return max(options.threads, min(SHUFFLE_PARTITIONS_MAX, input_bytes // SHUFFLE_BYTES))
+
+
 def local_settings(options, input_bytes):
     megabytes = max(HEAP_MEGABYTES_MIN, int(options.memory_bytes * HEAP_SHARE) // 2**20)
-    partitions = max(options.threads, min(SHUFFLE_PARTITIONS_MAX, input_bytes // SHUFFLE_BYTES))
     return {
         'spark.master': options.master,
         'spark.ui.enabled': 'false',
@@ -757,7 +775,7 @@ def local_settings(options, input_bytes):
         # The working folder is the spill folder: a relative name stands whatever its own name contains.
         'spark.local.dir': '.',
         'spark.driver.extraJavaOptions': '-Djava.io.tmpdir=. -Duser.timezone=UTC -XX:-UsePerfData',
-        'spark.sql.shuffle.partitions': str(partitions),
+        'spark.sql.shuffle.partitions': str(shuffle_partitions(options, input_bytes)),
         # Hadoop's other local file system keeps .crc files, and fails on names with a colon because of them.
         'spark.hadoop.fs.file.impl': 'org.apache.hadoop.fs.RawLocalFileSystem',
         # Listing local files one after the other takes less than a Spark job that lists them.
@@ -831,15 +849,21 @@ def check():
     return found
 
 
-def die_with_parent():
-    """Ends this process group when the one that started it is gone: its end of our standard input closes then."""
+def requests():
+    """
+    What is asked on standard input, a line of JSON each. Ends this process group when the one that started it is gone: its
+    end of our standard input closes then, also while a plan is executed.
+    """
+    lines = queue.Queue()
 
     def wait():
-        while os.read(0, 4096):
-            pass
+        for line in sys.stdin:
+            lines.put(line)
         os.killpg(0, signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True).start()
+    while True:
+        yield json.loads(lines.get())
 
 
 def read_json(spark_or_none, url):
@@ -888,19 +912,13 @@ def arguments():
     parser.add_argument('--master', help='make a session of this master; without it the platform provides one')
     parser.add_argument('--memory-bytes', type=int, default=2 * 2**30)
     parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--with-parent', action='store_true', help='end when standard input closes')
+    parser.add_argument('--serve', action='store_true', help='take the other arguments of plan after plan from standard input')
     return parser.parse_known_args()[0]  # Glue passes arguments of its own
 
 
-def main():
-    options = arguments()
-    if options.check:
-        print(json.dumps(check()))
-        return 0
-    if options.with_parent:
-        die_with_parent()
+def perform(options):
+    """Does what the options ask and writes the result; gives the session, if one was needed, and whether it went well."""
     spark, steps = None, Steps(1)
-    plan = None
     try:
         if is_url(options.plan):
             spark = open_session(options, 0)
@@ -918,9 +936,22 @@ def main():
     except Exception as error:  # said in the result, whatever it is
         result = {'error': error_of(error, steps.where, options.root)}
     write_json(spark, options.result, result)
+    return spark, 'error' not in result
+
+
+def main():
+    options = arguments()
+    if options.check:
+        print(json.dumps(check()))
+        return 0
+    if options.serve:
+        for request in requests():
+            perform(argparse.Namespace(**{**vars(options), **request}))
+            print(json.dumps({'done': True}), flush=True)
+    spark, is_good = perform(options)
     if spark is not None:
         spark.stop()
-    return 1 if 'error' in result else 0
+    return 0 if is_good else 1
 
 
 if __name__ == '__main__':
