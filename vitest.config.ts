@@ -9,6 +9,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Two cores: the files that start processes of their own would otherwise measure each other.
     maxWorkers: 2,
+    // What is built is imported as Node does, with the built package behind its name.
+    server: { deps: { external: [/\/dist\//] } },
     // The AWS SDK tells users of Node 20 to move on, in every test file anew.
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     testTimeout: 120_000,

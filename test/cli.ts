@@ -1,9 +1,9 @@
-/** The built command line, as a person starts it; built first when `src/` or `systems/` is newer than `dist/`. */
+/** The built command line; built first when `src/` or `systems/` is newer than `dist/`. */
 import { spawn, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 export type Ended = { code: number; stdout: string; stderr: string }
 export type StartOptions = {
@@ -18,13 +18,41 @@ const project = fileURLToPath(new URL('..', import.meta.url))
 const lockWaitMs = 120_000 // a build takes seconds; a lock older than that was left by a killed one
 let isBuilt = false
 
-/** Runs `node bin/millrace.js` with arguments and gives what it said and its exit code. */
+/**
+ * Runs a command and gives what it said and its exit code: in this process, since starting Node, DuckDB and the embedded
+ * PostgreSQL anew for each of some thousand commands would be most of what the suite does; in one of its own where it is to
+ * have another working folder or user.
+ */
 export async function millrace(args: readonly string[], options: StartOptions = {}): Promise<Ended> {
   build()
-  const { MILLRACE_ROOT: _root, MILLRACE_CONFIG: _config, ...inherited } = process.env
+  const isApart = options.folder !== undefined || options.user !== undefined
+  return isApart ? await millraceProcess(args, options) : await millraceHere(args, options.variables ?? {})
+}
+
+async function millraceHere(args: readonly string[], own: Record<string, string>): Promise<Ended> {
+  const { main } = (await import(dist('cli.js'))) as typeof import('../src/cli.ts')
+  const { systems } = (await import(dist('systems/index.js'))) as typeof import('../systems/index.ts')
+  const stdout: string[] = []
+  const stderr: string[] = []
+  const code = await main(args, {
+    systems,
+    version: 'test',
+    command: 'node bin/millrace.js',
+    folder: tmpdir(),
+    variables: { ...variables(), ...own },
+    stdout: { write: (text) => stdout.push(text) },
+    stderr: { write: (text) => stderr.push(text) },
+    signal: new AbortController().signal,
+    now: () => new Date(),
+  })
+  return { code, stdout: stdout.join(''), stderr: stderr.join('') }
+}
+
+/** Runs `node bin/millrace.js` with arguments, as a person does, and gives what it said and its exit code. */
+async function millraceProcess(args: readonly string[], options: StartOptions): Promise<Ended> {
   const child = spawn(process.execPath, [path.join(project, 'bin/millrace.js'), ...args], {
     cwd: options.folder ?? tmpdir(),
-    env: { ...inherited, NO_COLOR: '1', ...options.variables },
+    env: { ...variables(), ...options.variables },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
   })
@@ -37,6 +65,15 @@ export async function millrace(args: readonly string[], options: StartOptions = 
     })
   })
   return { code, stdout: stdout.join(''), stderr: stderr.join('') }
+}
+
+function variables(): NodeJS.ProcessEnv {
+  const { MILLRACE_ROOT: _root, MILLRACE_CONFIG: _config, ...inherited } = process.env
+  return { ...inherited, NO_COLOR: '1' }
+}
+
+function dist(file: string): string {
+  return pathToFileURL(path.join(project, 'dist', file)).href
 }
 
 function collect(stream: NodeJS.ReadableStream): string[] {

@@ -23,6 +23,7 @@ export async function recover(store: Store, pipeline: string): Promise<string[]>
   }
   // An empty folder would have every reader take the lock to look whether something is to be mended.
   await store.remove(home)
+  await removeDrafts(store)
   return done
 }
 

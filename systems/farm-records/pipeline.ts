@@ -36,8 +36,12 @@ export default definePipeline({
           [step(copyTargets(database), { state: 'IngestPGCDC', retry })],
         ],
       }),
-      step(merges.tract, { state: 'TransformAndMerge', retry }),
-      step(merges.farm, { state: 'TransformAndMergeFarms', retry }),
+      parallel('MergeParallel', {
+        branches: [
+          [step(merges.tract, { state: 'TransformAndMerge', retry })],
+          [step(merges.farm, { state: 'TransformAndMergeFarms', retry })],
+        ],
+      }),
       step(syncTargets(database, { conflicts, limitPercent }), { state: 'SyncToRDS', retry }),
       call('check-anomalies', {
         state: 'CheckAnomalies',
