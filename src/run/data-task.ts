@@ -63,8 +63,10 @@ async function runOnTables(task: TableTask, context: TaskContext): Promise<TaskR
   return result
 }
 
+/** Of tables in buckets two: while one is read for the first time, hashed or published, the other has the engine. */
 function unitsAtOnce(task: FileTask): number {
-  return task.kind === 'land' ? task.tablesAtOnce : 1
+  if (task.kind === 'land') return task.tablesAtOnce
+  return task.kind === 'bucket-tables' ? 2 : 1
 }
 
 async function runUnit(

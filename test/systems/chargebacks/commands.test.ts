@@ -1,9 +1,11 @@
 /** The commands that look, on a root that has a sample and a run. */
 import * as fs from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
 import * as path from 'node:path'
 import aslValidator from 'asl-validator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Ended, millrace } from '../../cli.ts'
+import { deadProcess } from '../../crash/process.ts'
 import { metricsOf } from './expectations.ts'
 import { makeLake, snapshot } from './lake.ts'
 
@@ -52,6 +54,18 @@ describe('plan', () => {
     expect((await rooted('plan', 'chargebacks', ...args)).stdout).toMatch(/no new files \(4 consumed before\)/)
     const other = await rooted('plan', 'chargebacks', '--partition-date', day, '--output-file-count', '4')
     expect(other.stdout).toMatch(/kept: 4 files, snappy → consolidated\/chargebacks\/year=/)
+  })
+})
+
+describe('drafts that killed processes left', () => {
+  it('are removed by whoever looks at the tables, those of living processes are not', async () => {
+    const drafts = lake.absolute('_millrace/drafts')
+    const draftOf = (pid: number): string => `${pid}.0123456789ab@${hostname()}`
+    fs.mkdirSync(drafts, { recursive: true })
+    for (const pid of [deadProcess(), process.pid]) fs.writeFileSync(path.join(drafts, draftOf(pid)), '{"run": "char')
+    expect((await rooted('tables')).code).toBe(0)
+    expect(fs.readdirSync(drafts)).toEqual([draftOf(process.pid)])
+    fs.rmSync(drafts, { recursive: true })
   })
 })
 
@@ -138,7 +152,7 @@ describe.concurrent('looking', () => {
 
   it('help and version say what there is, on standard output', async () => {
     const { version } = JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, '../../../package.json'), 'utf8'))
-    expect(await millrace(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
+    expect(await millrace(['--version'], { folder: tmpdir() })).toMatchObject({ code: 0, stdout: `${version}\n` })
     const help = await millrace(['--help'])
     expect(help.code).toBe(0)
     for (const name of ['sample', 'run', 'plan', 'retry', 'list', 'runs', 'show', 'tables', 'sql', 'asl', 'doctor']) {
