@@ -7,8 +7,8 @@ export default defineConfig({
   resolve: { alias: { 'millrace/iceberg': source('./src/iceberg.ts'), millrace: source('./src/index.ts') } },
   test: {
     include: ['test/**/*.test.ts'],
-    // Two cores: the files that start processes of their own would otherwise measure each other.
-    maxWorkers: 2,
+    // On two cores: one of three mostly waits, for a process that it started, a lock or a retry.
+    maxWorkers: 3,
     // What is built is imported as Node does, with the built package behind its name.
     server: { deps: { external: [/\/dist\//] } },
     // The AWS SDK tells users of Node 20 to move on, in every test file anew.

@@ -299,7 +299,8 @@ describe.concurrent('a definition', () => {
     const file = lake.absolute('own.mjs')
     const own = async (type: string): Promise<Ended> => {
       fs.writeFileSync(file, source(type))
-      return await millrace(['run', file, '--root', lake.root])
+      // In a process of its own: a module is loaded once.
+      return await millrace(['run', file, '--root', lake.root], { folder: lake.root })
     }
     expect((await own('decimel(18,2)')).stderr).toMatch(/column amount: "decimel\(18,2\)" is no column type/)
     expect((await own('int')).stdout).toMatch(/records_processed=0, output_files=0/)
