@@ -46,7 +46,8 @@ export function databaseError(place: string, error: unknown): MillraceError {
     return new MillraceError('disk-full', message, { cause: error })
   }
   // Class 22 of PostgreSQL's codes: a value that its column does not take; 23: a row that a constraint forbids.
-  if (/^2[23]\w{3}$/.test(code)) return new MillraceError('bad-value', `${place}  ${textOf(error)}`, { cause: error })
+  if (/^2[23]\w{3}$/.test(code))
+    return new MillraceError('bad-value', `${place}  ${textOf(error)}${detailOf(error)}`, { cause: error })
   const mend = advice[code] === undefined ? '' : `. ${advice[code]}`
   return new MillraceError('storage', `${place}  ${textOf(error)}${mend}`, { cause: error })
 }
@@ -58,6 +59,13 @@ export async function told<T>(database: Pick<Database, 'where'>, act: () => Prom
   } catch (error) {
     throw databaseError(database.where, error)
   }
+}
+
+/** The key or row that PostgreSQL names with an error, or of rows that were sent the column and its value. */
+function detailOf(error: unknown): string {
+  const { detail, where } = error as { detail?: string; where?: string }
+  const column = /, (column .+)/.exec(where?.split('\n')[0] ?? '')?.[1]
+  return [detail, column].map((text) => (text === undefined ? '' : ` (${text})`)).join('')
 }
 
 /** Where a name stands for several addresses, each has an error of its own. */

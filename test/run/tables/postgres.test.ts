@@ -232,6 +232,19 @@ describe.each(homes)('%s', (_, url) => {
     },
   )
 
+  onServer('is told which value of which column does not fit', async () => {
+    await runTasks(root, [copy()])
+    await change("(1, 'OPERATOR', 7)")
+    await db.query('ALTER TABLE farm.producer ALTER COLUMN code TYPE varchar(4)')
+    await expect(runTasks(root, [sync()])).rejects.toThrow(
+      'value too long for type character varying(4) (column code: "OPERATOR")',
+    )
+    await db.query('ALTER TABLE farm.producer ALTER COLUMN code TYPE text, ADD CHECK (amount < 7)')
+    await expect(runTasks(root, [sync()])).rejects.toThrow(
+      /violates check constraint .* \(Failing row contains \(1, OPERATOR, /,
+    )
+  })
+
   onServer('has its rows computed again by a merge whose target a copy changed', async () => {
     await runTasks(root, [copy()])
     await withTables(root, async (warehouse) => {
