@@ -3,7 +3,7 @@
  * rows and changes behind our back. The next run brings both targets to the answer, in Iceberg and in PostgreSQL, and every row
  * is there once. `MILLRACE_SEED` repeats the draws, `MILLRACE_KILLS` sets how many.
  */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest'
 import { seededRandom, testSeed } from '../random.ts'
 import { type Lake, makeLake } from '../systems/farm-records/lake.ts'
 import { firstReferences, randomDrop, randomReferences, randomStatements } from '../systems/farm-records/world.ts'
@@ -15,6 +15,7 @@ const secondsPerKill = 30
 const random = seededRandom(seed)
 let lake: Lake
 let wholeMs = 0
+let isFailed = false
 
 beforeAll(async () => {
   lake = await makeLake()
@@ -26,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => {
   endStarted()
-  lake.remove()
+  if (!isFailed) lake.remove()
 })
 
 async function arrive(run: number): Promise<void> {
@@ -39,6 +40,10 @@ async function arrive(run: number): Promise<void> {
 it(
   `${killsWanted} kills, seed ${seed}`,
   async () => {
+    onTestFailed(() => {
+      isFailed = true
+      process.stdout.write(`MILLRACE_SEED=${seed}, the root is kept: ${lake.root}\n`)
+    })
     let killed = 0
     for (let run = 1; run <= killsWanted; run += 1) {
       await arrive(run)

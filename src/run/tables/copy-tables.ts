@@ -17,11 +17,11 @@ import { committedBy, existingTable, tableRead, targetTable } from './target-tab
 import { isWaiting, waitingKeys } from './waiting-changes.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
-/** One unit for each table; all read in one transaction, which ends with the work. */
+/** One unit for each table; all read in one transaction, which ends with the work. While PostgreSQL reads one, another is merged. */
 export async function openCopyTables(task: CopyTablesTask, context: TableContext): Promise<TableWork> {
   const reader = await openReader(postgresConnection(task.from.database, context.store))
   const units = Object.entries(task.from.tables).map(([name, source]) => copyUnit(task, name, source, reader, context))
-  return { units, atOnce: 1, close: reader.close }
+  return { units, atOnce: 2, close: reader.close }
 }
 
 /** `where` null: everything is read, and rows that are not there are removed. */

@@ -47,7 +47,6 @@ export function changedInputs(inputs: readonly MergeInput[], record: MergeRecord
 /** Makes a table of the rows that changed in stretches of a table's history, before and after, with `_change_type`. Null where the history is gone. */
 export async function keepChanges(
   workspace: Workspace,
-  name: string,
   table: Table,
   stretches: readonly Stretch[],
   columns: readonly string[] | null,
@@ -58,7 +57,7 @@ export async function keepChanges(
       const changes = await table.changes({ ...(from === null ? {} : { from }), to })
       selects.push(`SELECT ${columns === null ? '*' : columns.join(', ')} FROM ${changes.sql}`)
     }
-    return await workspace.keep(name, selects.join(' UNION ALL BY NAME '))
+    return await workspace.share(selects.join(' UNION ALL BY NAME '))
   } catch (error) {
     // Files of snapshots that have expired meanwhile.
     if (hasCode(error, 'usage', 'not-found', 'input-unreadable')) return null

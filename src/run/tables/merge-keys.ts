@@ -37,7 +37,7 @@ export async function touchedKeys(
   if (target.stretches.length > 0) {
     const keys = task.on.map(quoteName)
     const columns = [...keys, '_change_type']
-    const kept = await keepChanges(workspace, 'changed_target', target.table, target.stretches, columns)
+    const kept = await keepChanges(workspace, target.table, target.stretches, columns)
     if (kept === null) return { why: `the history of ${task.into} is gone` }
     const many = await tooMany(task, task.into, target.table, kept, workspace)
     if (many !== null) return { why: many }
@@ -52,8 +52,8 @@ async function changedParts(
   workspace: Workspace,
 ): Promise<{ of: Map<string, Parts> } | { why: string }> {
   const of = new Map<string, Parts>()
-  for (const [index, { input, stretches }] of changed.entries()) {
-    const kept = await keepChanges(workspace, `changed_${index}`, input.table, stretches, null)
+  for (const { input, stretches } of changed) {
+    const kept = await keepChanges(workspace, input.table, stretches, null)
     if (kept === null) return { why: `the history of ${input.name} is gone` }
     const many = await tooMany(task, input.name, input.table, kept, workspace)
     if (many !== null) return { why: many }
@@ -94,7 +94,7 @@ async function keysByReach(
   const reaching = await reachFirst(chain, links, changed, columns, chainRows, workspace)
   if (reaching === null) return null
   const list = columns.map(quoteName).join(', ')
-  const reached = await workspace.keep('reached', `SELECT DISTINCT ${list} FROM (${reaching})`)
+  const reached = await workspace.share(`SELECT DISTINCT ${list} FROM (${reaching})`)
   const many = await tooManyReached(first.name, first.table, reached, workspace)
   if (many !== null) return { why: many }
   const values = `memory.main.${reached}`
@@ -102,7 +102,7 @@ async function keysByReach(
     first.name,
     columns.map((column) => ({ column, values })),
   )
-  const rows = await workspace.keep('reached_rows', restrictedInput(all, columns, values))
+  const rows = await workspace.share(restrictedInput(all, columns, values))
   await workspace.define(first.name, `SELECT * FROM memory.main.${rows}`)
   // No key comes of them, so that they need not be read to find keys.
   const adding = onlyAdding(chain)

@@ -67,7 +67,7 @@ export async function reachFirst(
   for (const by of [...chain.slice(1)].reverse()) {
     const queries = touched.get(by.table)
     if (queries === undefined) continue
-    const from = `memory.main.${await workspace.keepMore(queries.join(' UNION ALL BY NAME '))}`
+    const from = `memory.main.${await workspace.share(queries.join(' UNION ALL BY NAME '))}`
     const found: (CutTable & { other: string })[] = []
     for (const { other, on, equal } of links.filter((link) => link.table === by)) {
       const wanted = other === chain[0] ? key : linkColumns(links, other)
@@ -104,7 +104,7 @@ async function keepJoined(
   const joins = steps.map(({ by, from, on }) => `SEMI JOIN ${from} ${by.alias} ON ${on}`)
   const query = await rows.read(cut.table, among)
   const list = columns.map((column) => `${cut.alias}.${column}`).join(', ')
-  const kept = await workspace.keepMore(`SELECT ${list} FROM (${query}) ${cut.alias} ${joins.join(' ')}`)
+  const kept = await workspace.share(`SELECT ${list} FROM (${query}) ${cut.alias} ${joins.join(' ')}`)
   return cutTable(`memory.main.${kept}`, rows.count(cut.table), workspace)
 }
 

@@ -10,7 +10,16 @@ import type { Store } from '../../store.ts'
 export type SharedWarehouse = { acquire(): Promise<WarehouseLease> }
 
 /** What a task has of it. `scratch` is an absolute folder of its own for what is on its way; `unique` gives names that nobody else has. Release it. */
-export type WarehouseLease = { warehouse: Warehouse; scratch: string; unique(): string; release(): Promise<void> }
+export type WarehouseLease = {
+  warehouse: Warehouse
+  scratch: string
+  shared: SharedTables
+  unique(): string
+  release(): Promise<void>
+}
+
+/** The tables that workspaces share, by their names, which come of their queries. `ready` is their making, or with no users their end. */
+export type SharedTables = Map<string, { users: number; ready: Promise<void> }>
 
 export type SharedWarehouseOptions = {
   store: Store
@@ -21,7 +30,7 @@ export type SharedWarehouseOptions = {
   spill: string | null
 }
 
-type Opened = { warehouse: Warehouse; spill: string; users: number }
+type Opened = { warehouse: Warehouse; shared: SharedTables; spill: string; users: number }
 
 /** Shares a warehouse; nothing is opened before it is acquired. */
 export function sharedWarehouse({
@@ -40,7 +49,8 @@ export function sharedWarehouse({
     const folder = spill === null ? fs.mkdtempSync(join(tmpdir(), 'millrace-tables-')) : store.locate(spill)
     fs.mkdirSync(folder, { recursive: true })
     const options = { memoryBytes, threads, signal: own, spill: join(folder, 'duckdb') }
-    return { warehouse: await openWarehouse(store.locate(icebergFolder), options), spill: folder, users: 0 }
+    const warehouse = await openWarehouse(store.locate(icebergFolder), options)
+    return { warehouse, shared: new Map(), spill: folder, users: 0 }
   }
   return {
     acquire: async () => {
@@ -61,7 +71,7 @@ export function sharedWarehouse({
       const scratch = join(shared.spill, name)
       fs.mkdirSync(scratch, { recursive: true })
       return {
-        ...{ warehouse: shared.warehouse, scratch, unique },
+        ...{ warehouse: shared.warehouse, shared: shared.shared, scratch, unique },
         release: async () => {
           fs.rmSync(scratch, { recursive: true, force: true })
           shared.users -= 1

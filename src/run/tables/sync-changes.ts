@@ -140,7 +140,9 @@ async function apply(
   const [row] = await workspace.session.rows(`SELECT count(*) AS n FROM ${sending}`)
   const list = columns.map(({ name }) => quoteName(name)).join(', ')
   const folder = path.join(context.lease.scratch, context.lease.unique())
-  const files = await writeCsv(workspace.session, `SELECT "$change", ${list} FROM ${sending}`, folder)
+  // In the order of the key, PostgreSQL finds neighbours on the same pages of its index.
+  const inOrder = `ORDER BY ${sync.key.map(quoteName).join(', ')}`
+  const files = await writeCsv(workspace.session, `SELECT "$change", ${list} FROM ${sending} ${inOrder}`, folder)
   const copied = readCopyRecord(source)
   const applied = await target.apply({
     ...{ files, columns, key: sync.key, run: context.run, conflicts: task.conflicts, limitPercent: task.limitPercent },

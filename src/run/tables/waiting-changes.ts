@@ -28,6 +28,6 @@ export function isWaiting(table: Table): boolean {
 export async function waitingKeys(table: Table, key: readonly string[], workspace: Workspace): Promise<string | null> {
   const stretches = waitingStretches(table)
   if (stretches.length === 0) return null
-  const kept = await keepChanges(workspace, 'waiting', table, stretches, key.map(quoteName))
+  const kept = await keepChanges(workspace, table, stretches, key.map(quoteName))
   return kept === null ? null : `memory.main.${kept}`
 }
