@@ -47,7 +47,10 @@ export function summaryOf(head: Snapshot | null, change: SnapshotChange): Snapsh
   return summary
 }
 
-/** What a table has at a snapshot, as its summary tells; nothing where there is none, or where its writer gave no totals. */
+/**
+ * What a table has at a snapshot, as its summary tells; nothing where there is none, or where its writer gave no totals. With
+ * delete files there may be more rows: a delete of a row whose file has gone since is still counted. `Table.count` is exact.
+ */
 export function snapshotTotals(snapshot: Pick<Snapshot, 'summary'> | null): {
   rows: number
   bytes: number

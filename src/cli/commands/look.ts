@@ -81,7 +81,8 @@ export async function showTables(context: CommandContext, perKind?: number): Pro
   const registered = await listRegisteredTables(store, commits)
   const tables = readCatalog(commits).filter((one) => !hasName(registered, one.name) && !isAt(registered, one))
   const { listIcebergTables } = await import('../../run/tables/list-tables.ts')
-  const iceberg = await listIcebergTables(store)
+  const { signal } = context.environment
+  const iceberg = await withSpill((spill) => listIcebergTables(store, { ...resources(context), spill, signal }))
   const shown = [...tables.map(shownTable), ...registered.map(shownRegistered), ...iceberg.map(shownIceberg)]
   context.data([...tables, ...registered, ...iceberg], () => tablesText(shown, perKind))
 }

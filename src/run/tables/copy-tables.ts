@@ -50,7 +50,8 @@ function copyUnit(
       const info = await reader.describe(source.schema ?? task.from.schema, name)
       const standing = await existingTable(context.lease.warehouse, partition)
       choice = await choose(task, source, info, standing, reader)
-      if (standing !== null && choice.where !== null && choice.changed === 0 && isWhole(standing, choice)) {
+      const isUnwritten = choice.where !== null && choice.changed === 0
+      if (standing !== null && isUnwritten && (await isWhole(standing, choice))) {
         const done = await committedBy(standing, context.run, task.name)
         const why = `none of ${choice.rows} rows of ${info.schema}.${info.table} was changed by others`
         return { kind: 'table-unchanged', partition, why, done }
@@ -65,8 +66,8 @@ function copyUnit(
 }
 
 /** Nothing waits to be sent, and as many rows stand on both sides: then none has gone. */
-function isWhole(standing: Table, { rows }: Choice): boolean {
-  return tableRead(standing).rows === rows && !isWaiting(standing)
+async function isWhole(standing: Table, { rows }: Choice): Promise<boolean> {
+  return !isWaiting(standing) && (await standing.count()) === rows
 }
 
 async function choose(

@@ -1,8 +1,10 @@
-/** The Iceberg tables of a root, as their metadata tells them; no data is opened. */
+/** The Iceberg tables of a root, as their metadata tells them; only deletes have to be read to know the rows that are left. */
 import { icebergFolder } from '../../define/iceberg-tables.ts'
+import type { SessionOptions } from '../../engines/duckdb/session.ts'
 import { folderCatalog } from '../../iceberg/folder-catalog.ts'
 import { snapshotTotals } from '../../iceberg/summary.ts'
 import { hiveType } from '../../iceberg/type-text.ts'
+import { openWarehouse } from '../../iceberg/warehouse.ts'
 import type { Store } from '../../store.ts'
 import type { Column, TableName } from '../../types.ts'
 
@@ -21,23 +23,50 @@ export type IcebergTable = {
 }
 
 /** All tables, in order of their names. */
-export async function listIcebergTables(store: Store): Promise<IcebergTable[]> {
+export async function listIcebergTables(store: Store, options: SessionOptions): Promise<IcebergTable[]> {
   if ((await store.kind(icebergFolder)) !== 'folder') return []
   const catalog = folderCatalog(store.locate(icebergFolder))
-  const found: IcebergTable[] = []
+  const found: (IcebergTable & { hasDeletes: boolean })[] = []
   for (const namespace of (await catalog.namespaces()).sort())
     for (const table of await catalog.tables(namespace)) found.push(described(await catalog.load(table)))
-  return found.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+  const counts = await countRows(
+    store,
+    found.filter(({ hasDeletes }) => hasDeletes),
+    options,
+  )
+  return found
+    .map(({ hasDeletes, ...table }) => ({ ...table, rows: counts.get(nameOf(table)) ?? table.rows }))
+    .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
 }
 
-function nameOf({ name }: IcebergTable): string {
+/** The rows of tables by their names, counted. */
+async function countRows(
+  store: Store,
+  tables: readonly IcebergTable[],
+  options: SessionOptions,
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>()
+  if (tables.length === 0) return counts
+  const warehouse = await openWarehouse(store.locate(icebergFolder), options)
+  try {
+    for (const { name, snapshot } of tables) {
+      const table = await warehouse.table(`${name.database}.${name.table}`)
+      counts.set(`${name.database}.${name.table}`, await table.count({ snapshot: BigInt(snapshot as string) }))
+    }
+  } finally {
+    warehouse.close()
+  }
+  return counts
+}
+
+function nameOf({ name }: Pick<IcebergTable, 'name'>): string {
   return `${name.database}.${name.table}`
 }
 
 function described({
   identifier,
   metadata,
-}: Awaited<ReturnType<ReturnType<typeof folderCatalog>['load']>>): IcebergTable {
+}: Awaited<ReturnType<ReturnType<typeof folderCatalog>['load']>>): IcebergTable & { hasDeletes: boolean } {
   const head = metadata.refs.main?.['snapshot-id']
   const snapshot = metadata.snapshots.find((one) => one['snapshot-id'] === head)
   const { rows, bytes, dataFiles, deleteFiles } = snapshotTotals(snapshot ?? null)
@@ -48,7 +77,7 @@ function described({
     format: 'iceberg',
     columns: (schema?.fields ?? []).map(({ name, type }) => ({ name, type: hiveType(type) })),
     partitionedBy: (spec?.fields ?? []).map(({ name }) => name),
-    ...{ rows, bytes, files: dataFiles + deleteFiles },
+    ...{ rows, bytes, files: dataFiles + deleteFiles, hasDeletes: deleteFiles > 0 },
     snapshots: metadata.snapshots.length,
     snapshot: snapshot === undefined ? null : String(snapshot['snapshot-id']),
     snapshotAt: snapshot === undefined ? null : new Date(snapshot['timestamp-ms']).toISOString(),

@@ -13,6 +13,7 @@ import {
   syncChanges,
 } from 'millrace'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { millrace } from '../../cli.ts'
 import { startPostgres } from '../../postgres.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
 import { countsOf, rowsOf, runTasks, snapshotsOf, withTables } from './lake.ts'
@@ -231,6 +232,31 @@ describe.each(homes)('%s', (_, url) => {
       expect((await iceberg()).length).toBe(3)
     },
   )
+
+  onServer('is missed no row although deletes of rows whose file has gone are still counted', async () => {
+    const copied = copy({ to: icebergTables('farm') })
+    const insert = (from: number): string =>
+      `INSERT INTO farm.producer (id, code) SELECT id, 'A' FROM generate_series(${from}, ${from + 19}) AS id`
+    await db.query('DELETE FROM farm.producer', insert(10))
+    await runTasks(root, [copied])
+    await withTables(root, async (warehouse) => {
+      await (await warehouse.table('farm.producer')).setProperties({ 'write.merge.mode': 'merge-on-read' })
+    })
+    await db.query(insert(100))
+    await runTasks(root, [copied])
+    for (const gone of ['id IN (10, 100)', 'id < 100', 'id = 101']) {
+      await db.query(`DELETE FROM farm.producer WHERE ${gone}`)
+      await runTasks(root, [copied])
+    }
+    await withTables(root, async (warehouse) => {
+      const { summary } = (await warehouse.table('farm.producer')).snapshot() ?? {}
+      const totals = [summary?.['total-records'], summary?.['total-position-deletes']]
+      expect(totals, 'one delete is of a file that has gone').toEqual(['20', '3'])
+    })
+    expect((await iceberg()).map(([id]) => id)).toEqual(Array.from({ length: 18 }, (_, at) => 102 + at))
+    const [shown] = JSON.parse((await millrace(['tables', '--root', root, '--json'])).stdout)
+    expect(shown).toMatchObject({ rows: 18 })
+  })
 
   onServer('is told which value of which column does not fit', async () => {
     await runTasks(root, [copy()])
