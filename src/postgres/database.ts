@@ -6,6 +6,8 @@ export type Database = {
   where: string
   /** Tells it from any other database that was or will be at its place, together with what the server says of itself. */
   origin: string
+  /** Whether several connections to it can be at work at a time. */
+  takesMore: boolean
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>
   /** Writes what `COPY … TO STDOUT` of these words gives into a file, which is made or added to; gives its bytes. */
   copyTo(sql: string, file: string): Promise<number>

@@ -48,6 +48,7 @@ async function open(folder: string, release: () => void): Promise<Database> {
   return {
     where,
     origin: `${ino}-${birthtimeMs}`, // every one is unpacked from one template, whose identity the server tells
+    takesMore: false,
     query: async (sql, values = []) => (await lite.query<Record<string, unknown>>(sql, values)).rows,
     copyTo: (sql, file) => copyTo(lite, sql, file),
     copyFrom: async (sql, file) => {

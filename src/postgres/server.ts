@@ -70,6 +70,7 @@ async function connect(
     return {
       where,
       origin: 'server',
+      takesMore: true,
       query: async (text, values = []) => {
         // pg's types do not know that it may be given with each query, as COPY must not have it.
         const query = { text, values, query_timeout: queryTimeoutMs }

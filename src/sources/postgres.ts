@@ -32,19 +32,17 @@ const pagesAtOnce = 8192 // 64 MB of a table: what the embedded database gives a
 
 /** Begins a transaction that reads. Throws `storage` where that cannot be. */
 export async function openReader(connect: () => Promise<Database>): Promise<PostgresReader> {
-  const database = await connect()
-  const close = async (): Promise<void> => {
-    await database.query('ROLLBACK').catch(() => {}) // the connection may be what failed
-    await database.close()
-  }
+  const first = await connect()
   try {
-    const position = await told(database, () => begin(database))
+    const position = await told(first, () => begin(first))
+    const snapshot = first.takesMore ? await told(first, () => exportSnapshot(first)) : null
+    const { use, close } = readAlike(first, snapshot, connect)
     return {
-      where: database.where,
+      where: first.where,
       position,
-      describe: (schema, table) => told(database, () => describeTable(database, schema, table)),
+      describe: (schema, table) => use((database) => describeTable(database, schema, table)),
       count: (table, key, where) =>
-        told(database, async () => {
+        use(async (database) => {
           const mayLack = table.columns.filter(({ name, isRequired }) => key.includes(name) && !isRequired)
           const keyed = mayLack.map(({ name }) => `t.${quoteIdentifier(name)} IS NOT NULL`).join(' AND ')
           const [row] = await database.query(
@@ -52,22 +50,75 @@ export async function openReader(connect: () => Promise<Database>): Promise<Post
           )
           return { rows: Number(row?.rows), chosen: Number(row?.chosen) }
         }),
-      copy: (table, columns, options) => told(database, () => copyTable(database, table, columns, options)),
-      query: (sql, values) => told(database, () => database.query(sql, values)),
+      copy: (table, columns, options) => use((database) => copyTable(database, table, columns, options)),
+      query: (sql, values) => use((database) => database.query(sql, values)),
       close,
     }
   } catch (error) {
-    await close()
+    await endReading(first)
     throw error
   }
+}
+
+/**
+ * Lets what is asked at the same time be read at the same time: over a second connection, which sees what the first does. Where there
+ * is none to be had (an embedded database, too many connections), one thing is read after the other.
+ */
+function readAlike(
+  first: Database,
+  snapshot: string | null,
+  connect: () => Promise<Database>,
+): { use<T>(act: (database: Database) => Promise<T>): Promise<T>; close(): Promise<void> } {
+  const open = [first]
+  const idle = [first]
+  const waiting: (() => void)[] = []
+  const release = (database: Database): void => {
+    idle.push(database)
+    waiting.shift()?.()
+  }
+  let second: Promise<void> | null = null
+  const openSecond = async (of: string): Promise<void> => {
+    const database = await connect()
+    open.push(database)
+    await begin(database, of)
+    release(database)
+  }
+  return {
+    use: async (act) => {
+      if (idle.length === 0 && snapshot !== null) second ??= openSecond(snapshot).catch(() => {}) // then the first does it all
+      while (idle.length === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+      const database = idle.shift() as Database
+      try {
+        return await told(database, () => act(database))
+      } finally {
+        release(database)
+      }
+    },
+    close: async () => {
+      await second
+      await Promise.all(open.map(endReading))
+    },
+  }
+}
+
+async function exportSnapshot(database: Database): Promise<string> {
+  const [row] = await database.query('SELECT pg_export_snapshot() AS snapshot')
+  return String(row?.snapshot)
+}
+
+async function endReading(database: Database): Promise<void> {
+  await database.query('ROLLBACK').catch(() => {}) // the connection may be what failed
+  await database.close()
 }
 
 function filter(where: string): string {
   return where === '' ? '' : ` FILTER (WHERE ${where})`
 }
 
-async function begin(database: Database): Promise<ReadPosition> {
+/** `snapshot`: of another transaction, which must not have ended. */
+async function begin(database: Database, snapshot?: string): Promise<ReadPosition> {
   await database.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  if (snapshot !== undefined) await database.query(`SET TRANSACTION SNAPSHOT '${snapshot}'`)
   await database.query("SET LOCAL TIME ZONE 'UTC'")
   await database.query("SET LOCAL DateStyle TO 'ISO'")
   return await readPosition(database)

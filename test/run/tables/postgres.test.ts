@@ -13,6 +13,9 @@ import {
   syncChanges,
 } from 'millrace'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { postgresConnection } from '../../../src/run/tables/postgres-connection.ts'
+import { openReader } from '../../../src/sources/postgres.ts'
+import folderStore from '../../../src/stores/folder.ts'
 import { millrace } from '../../cli.ts'
 import { startPostgres } from '../../postgres.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
@@ -315,6 +318,21 @@ describe.each(homes)('%s', (_, url) => {
       to: icebergTables('farm'),
     })
     await expect(runTasks(root, [column])).rejects.toThrow('farm.producer  has no column ids; it has id, code')
+  })
+})
+
+describe.skipIf(server === null)('a server that is read', () => {
+  it('is read over two connections at a time, which see one moment', async () => {
+    const { url } = server as NonNullable<typeof server>
+    const db = testDatabase(root, url)
+    await db.query('DROP TABLE IF EXISTS moment', 'CREATE TABLE moment (n int)', 'INSERT INTO moment VALUES (1)')
+    const reader = await openReader(postgresConnection(db.database, folderStore(root)))
+    await db.query('INSERT INTO moment VALUES (2)')
+    const look = 'SELECT pg_backend_pid() AS pid, (SELECT count(*)::int FROM moment) AS n, pg_sleep(0.3)'
+    const found = await Promise.all([1, 2, 3].map(() => reader.query(look)))
+    await reader.close()
+    expect(found.map(([row]) => row?.n)).toEqual([1, 1, 1])
+    expect(new Set(found.map(([row]) => row?.pid)).size).toBe(2)
   })
 })
 
