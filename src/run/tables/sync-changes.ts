@@ -165,15 +165,15 @@ function sendingQuery(
   const keys = key.map(quoteName).join(', ')
   const isCopied = copies.length === 0 ? 'false' : `_commit_snapshot_id IN (${copies.join(', ')})`
   const after = `_change_type IN ('INSERT', 'UPDATE_AFTER')`
-  // Of an update's two images, and of a row that went and came in one snapshot, the one that is there afterwards is the last.
+  // Of a row that went and came in one snapshot, what is there afterwards is the last.
   const order = `_change_ordinal DESC, ${after} DESC`
   return `SELECT CASE WHEN _change_type = 'DELETE' THEN 'D' WHEN "$was" THEN 'U' ELSE 'I' END AS "$change", ${names.map(quoteName).join(', ')}
     FROM (SELECT *, ${isCopied} AS "$copied",
         coalesce(
           arg_max(${after}, 2 * _change_ordinal + CAST(${after} AS INT)) FILTER (${isCopied}) OVER k,
-          first(_change_type IN ('DELETE', 'UPDATE_BEFORE')) OVER (PARTITION BY ${keys} ORDER BY _change_ordinal, ${after})) AS "$was",
+          first(_change_type IN ('DELETE', 'UPDATE_AFTER')) OVER (PARTITION BY ${keys} ORDER BY _change_ordinal, ${after})) AS "$was",
         row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS "$last"
-      FROM ${changes} WINDOW k AS (PARTITION BY ${keys}))
+      FROM ${changes} WHERE _change_type <> 'UPDATE_BEFORE' WINDOW k AS (PARTITION BY ${keys}))
     WHERE "$last" = 1 AND NOT "$copied"`
 }
 
