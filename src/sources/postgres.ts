@@ -15,18 +15,29 @@ export type PostgresReader = {
   where: string
   position: ReadPosition
   describe(schema: string, table: string): Promise<PostgresTableInfo>
-  /** The rows of a table that have a key, and the rows for which `where` holds, in one reading. */
+  /**
+   * The rows of a table that have a key, and the rows for which `where` holds, in one reading; with `where`, the first and the last
+   * page of those.
+   */
   count(
     table: PostgresTableInfo,
     key: readonly string[],
     where: string | null,
-  ): Promise<{ rows: number; chosen: number }>
+  ): Promise<{ rows: number; chosen: number; pages: Pages | null }>
   /** Writes the rows of a table for which `where` holds into files of CSV below a folder; gives their paths. */
   copy(table: PostgresTableInfo, columns: readonly PostgresColumn[], options: CopyOptions): Promise<string[]>
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>
   close(): Promise<void>
 }
-export type CopyOptions = { where?: string; folder: string; name: string; onProgress?: (percent: number) => void }
+export type Pages = { first: number; last: number }
+/** `pages`: none of the wanted rows lies elsewhere. */
+export type CopyOptions = {
+  where?: string
+  pages?: Pages
+  folder: string
+  name: string
+  onProgress?: (percent: number) => void
+}
 
 const pagesAtOnce = 8192 // 64 MB of a table: what the embedded database gives at once is in memory
 
@@ -45,10 +56,18 @@ export async function openReader(connect: () => Promise<Database>): Promise<Post
         use(async (database) => {
           const mayLack = table.columns.filter(({ name, isRequired }) => key.includes(name) && !isRequired)
           const keyed = mayLack.map(({ name }) => `t.${quoteIdentifier(name)} IS NOT NULL`).join(' AND ')
+          const page = '((t.ctid::text::point)[0])'
+          const pages =
+            where === null ? '' : `, min${page}${filter(where)} AS first, max${page}${filter(where)} AS last`
           const [row] = await database.query(
-            `SELECT (count(*)${filter(keyed)})::text AS rows, (count(*)${filter(where ?? '')})::text AS chosen FROM ${quoteTable(table)} t`,
+            `SELECT (count(*)${filter(keyed)})::text AS rows, (count(*)${filter(where ?? '')})::text AS chosen${pages} FROM ${quoteTable(table)} t`,
           )
-          return { rows: Number(row?.rows), chosen: Number(row?.chosen) }
+          const chosen = Number(row?.chosen)
+          const isKnown = where !== null && chosen > 0
+          return {
+            ...{ rows: Number(row?.rows), chosen },
+            pages: isKnown ? { first: Number(row?.first), last: Number(row?.last) } : null,
+          }
         }),
       copy: (table, columns, options) => use((database) => copyTable(database, table, columns, options)),
       query: (sql, values) => use((database) => database.query(sql, values)),
@@ -133,14 +152,18 @@ async function copyTable(
   database: Database,
   table: PostgresTableInfo,
   columns: readonly PostgresColumn[],
-  { where, folder, name, onProgress }: CopyOptions,
+  { where, pages, folder, name, onProgress }: CopyOptions,
 ): Promise<string[]> {
-  const pieces = table.isOrdinary ? Math.max(1, Math.ceil(table.pages / pagesAtOnce)) : 1
+  const start = pages?.first ?? 0
+  const count = (pages === undefined ? table.pages : pages.last + 1) - start
+  const pieces = table.isOrdinary ? Math.max(1, Math.ceil(count / pagesAtOnce)) : 1
   const files: string[] = []
   for (let piece = 0; piece < pieces; piece += 1) {
     // The last has no end: what was added since the size was asked is not seen by this transaction, but costs nothing.
-    const from = piece === 0 ? [] : [`ctid >= '(${piece * pagesAtOnce},0)'`]
-    const to = piece === pieces - 1 ? [] : [`ctid < '(${(piece + 1) * pagesAtOnce},0)'`]
+    const [at, next] = [start + piece * pagesAtOnce, start + (piece + 1) * pagesAtOnce]
+    const from = at === 0 ? [] : [`ctid >= '(${at},0)'`]
+    const end = piece < pieces - 1 ? next : pages === undefined ? null : pages.last + 1
+    const to = end === null ? [] : [`ctid < '(${end},0)'`]
     const conditions = [...from, ...to, ...(where === undefined ? [] : [where])]
     const query = `SELECT ${columns.map(selected).join(', ')} FROM ${quoteTable(table)} t${whereText(conditions.length === 0 ? undefined : conditions.join(' AND '))}`
     const file = `${folder}/${name}-${piece}.csv`

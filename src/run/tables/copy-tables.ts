@@ -7,7 +7,7 @@ import type { Table } from '../../iceberg/table.ts'
 import type { PostgresColumn, PostgresTableInfo } from '../../postgres/describe.ts'
 import { writtenSince } from '../../postgres/position.ts'
 import { ownTransactions } from '../../sinks/postgres/synced-changes.ts'
-import { chosenColumns, openReader, type PostgresReader } from '../../sources/postgres.ts'
+import { type CopyOptions, chosenColumns, openReader, type Pages, type PostgresReader } from '../../sources/postgres.ts'
 import type { TableChange, TablePlan } from '../../types.ts'
 import { csvQuery } from './csv-query.ts'
 import { postgresConnection } from './postgres-connection.ts'
@@ -32,6 +32,8 @@ type Choice = {
   /** Rows there are in PostgreSQL, and those that `where` chooses. */
   rows: number
   changed: number
+  /** Where the chosen rows lie. */
+  pages: Pages | null
   before: string | undefined
 }
 
@@ -83,9 +85,9 @@ async function choose(
   const isSame = record?.source === place && record.columns === columnsText(columns)
   const own = isSame ? await ownTransactions(reader, `${info.schema}.${info.table}`) : []
   const where = isSame && task.later === 'changed' ? writtenSince(info, record.position, reader.position, own) : null
-  const { rows, chosen } = await reader.count(info, source.key, where)
+  const { rows, chosen, pages } = await reader.count(info, source.key, where)
   const before = standing?.metadata.properties[copyProperty]
-  return { info, columns, where, rows, changed: chosen, before }
+  return { info, columns, where, rows, changed: chosen, pages, before }
 }
 
 function columnsText(columns: readonly PostgresColumn[]): string {
@@ -123,7 +125,7 @@ async function copy(
   reader: PostgresReader,
   context: TableContext,
 ): Promise<TableChange> {
-  const { info, columns, where, before } = choice
+  const { info, columns, before } = choice
   const { warehouse, scratch, unique } = context.lease
   const target = await targetTable(warehouse, `${task.to.namespace}.${name}`, {
     columns: columns.map((column) => ({ name: column.name, type: column.type })),
@@ -133,8 +135,7 @@ async function copy(
   const workspace = await openWorkspace(context.lease)
   try {
     const onProgress = (percent: number): void => context.onProgress({ phase: `read ${name}`, percent })
-    const options = { folder: scratch, name: unique(), onProgress }
-    const files = await reader.copy(info, columns, where === null ? options : { ...options, where })
+    const files = await readChosen(choice, reader, { folder: scratch, name: unique(), onProgress })
     const isWhole = key.map((column) => `${quoteName(column)} IS NOT NULL`).join(' AND ')
     const keyless = await leaveOutKeyless(await workspace.keep('read', csvQuery(files, columns)), isWhole, workspace)
     if (keyless.count > 0)
@@ -183,6 +184,15 @@ async function copy(
   } finally {
     await workspace.close()
   }
+}
+
+async function readChosen(
+  { info, columns, where, pages }: Choice,
+  reader: PostgresReader,
+  options: CopyOptions,
+): Promise<string[]> {
+  if (where === null) return await reader.copy(info, columns, options)
+  return pages === null ? [] : await reader.copy(info, columns, { ...options, where, pages })
 }
 
 /** The rows that have a key, and how many have none: a table of PostgreSQL without a primary key may hold such. */
