@@ -225,6 +225,13 @@ export function deletesSql(scan: Scan): string {
   return `(SELECT f.number AS file, p.pos FROM read_parquet(${paths}, hive_partitioning = false) AS p JOIN (VALUES ${numbers.join(', ')}) AS f(path, number) ON f.path = p.file_path)`
 }
 
+/** The rows of a scan: those that its files have by their manifests, less the deleted ones; only deletes are read. */
+export async function countRows(session: Session, scan: Scan): Promise<number> {
+  if (scan.deletes.length === 0) return rowsOf(scan.files)
+  const [row] = await session.rows(`SELECT count(*) AS n FROM (SELECT DISTINCT file, pos FROM ${deletesSql(scan)})`)
+  return rowsOf(scan.files) - Number(row?.n)
+}
+
 /** The query of a scan for others: as `scanSql`, the row's file by its path in `_file`, its position in `_pos`. */
 export function scanWithPaths(scan: Scan, columns: readonly string[]): string {
   const taken = scan.schema.fields.find(({ name }) => ['_file', '_pos'].includes(name.toLowerCase()))

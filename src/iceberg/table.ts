@@ -19,7 +19,7 @@ import { type Overwritten, overwriteRows } from './overwrite.ts'
 import { createBranch, createTag, removeRef, type SnapshotChoice, setRef, snapshotAt } from './refs.ts'
 import type { Mode } from './row-changes.ts'
 import type { Row } from './row-values.ts'
-import { planScan, type Scan, type ScanOptions, scanSql, scanWithPaths } from './scan.ts'
+import { countRows, planScan, type Scan, type ScanOptions, scanSql, scanWithPaths } from './scan.ts'
 import { findField } from './schema.ts'
 import type { Source } from './source.ts'
 import { type MetadataChange, partitionChange, propertyChange, sameSchema, sortChange } from './table-updates.ts'
@@ -60,6 +60,7 @@ export type Table = {
   /** The live rows as a query in parentheses, for FROM in any session of the warehouse. */
   scanSql(options?: ScanOptions): Promise<string>
   rows(options?: ScanOptions): Promise<Row[]>
+  /** The rows that `rows` would give. Without a condition only deletes are read. */
   count(options?: ScanOptions): Promise<number>
   changes(options?: ChangesOptions): Promise<Changes>
   createBranch(name: string, choice?: SnapshotChoice): Promise<void>
@@ -126,12 +127,14 @@ export function openTable(context: WarehouseContext, loaded: LoadedTable): Table
       const sql = await scan(options)
       return connected(context, (session) => session.rows(`SELECT * FROM ${sql}`))
     },
-    count: async (options = {}) => {
-      const sql = await scan({ ...options, columns: [] })
-      return connected(context, async (session) =>
-        Number((await session.rows(`SELECT count(*) AS n FROM ${sql}`))[0]?.n),
-      )
-    },
+    count: (options = {}) =>
+      connected(context, async (session) => {
+        const planned = await planScan(session, current.metadata, options)
+        const chosen = await narrowedAmong(session, planned, options.among ?? [])
+        if (options.where === undefined) return await countRows(session, chosen)
+        const sql = queryOf(chosen, { ...options, columns: [] })
+        return Number((await session.rows(`SELECT count(*) AS n FROM ${sql}`))[0]?.n)
+      }),
     changes: (options = {}) => changesOf(context, current, options),
     createBranch: (name, choice = {}) => changed(() => done(createBranch(catalog, identifier, name, pointed(choice)))),
     createTag: (name, choice = {}) => changed(() => done(createTag(catalog, identifier, name, pointed(choice)))),
