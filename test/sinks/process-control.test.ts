@@ -8,6 +8,7 @@ import { inspect } from 'node:util'
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemCode } from '../../src/errors.ts'
 import processControl, { type ProcessControl } from '../../src/sinks/process-control.ts'
 import { deadProcess, endStarted, type Started, startNode, until } from '../crash/process.ts'
 import { freePort, startPostgres } from '../postgres.ts'
@@ -359,7 +360,14 @@ const lockOf = (folder: string): { isReleased: boolean; pid: number } | null => 
     .filter((file) => /^lock-\d+\.json$/.test(file))
     .sort()
     .at(-1)
-  return name === undefined ? null : JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'))
+  if (name === undefined) return null
+  try {
+    return JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'))
+  } catch (error) {
+    // Its taker's successor removes it between the listing and the reading.
+    if (systemCode(error) === 'ENOENT') return lockOf(folder)
+    throw error
+  }
 }
 
 describe('the embedded database of process control', () => {
