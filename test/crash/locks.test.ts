@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import { hostname } from 'node:os'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { MillraceError } from '../../src/errors.ts'
+import { MillraceError, systemCode } from '../../src/errors.ts'
 import { thisProcess } from '../../src/process.ts'
 import { takeLock } from '../../src/run/lock.ts'
 import type { Store } from '../../src/store.ts'
@@ -57,7 +57,14 @@ type LockFile = { run: string; isReleased: boolean }
 /** The lock as it stands; null where nobody ever took it. */
 function lockOf(root: string): LockFile | null {
   const latest = filesIn(root, locksPath).at(-1)
-  return latest === undefined ? null : (JSON.parse(fs.readFileSync(latest, 'utf8')) as LockFile)
+  if (latest === undefined) return null
+  try {
+    return JSON.parse(fs.readFileSync(latest, 'utf8')) as LockFile
+  } catch (error) {
+    // A later taker removes it between the listing and the reading.
+    if (systemCode(error) === 'ENOENT') return lockOf(root)
+    throw error
+  }
 }
 
 /** Starts a run and stops the clock for it as soon as it holds the lock: it is alive and does not go on. */
