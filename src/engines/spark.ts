@@ -141,6 +141,7 @@ function keepRunner(options: SparkOptions): { ask: Ask; close(): Promise<void> }
     stopIfAsked(context.signal)
     const runner = await runnerFor(context)
     try {
+      stopIfAsked(context.signal) // starting took its time
       const result = (await runner.ask(work, plan, context)) as object
       if (!('error' in result)) return result
       const { code, message, detail } = (result as RunnerError).error

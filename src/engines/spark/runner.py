@@ -732,38 +732,40 @@ def open_session(options, input_bytes):
     from pyspark.sql import SparkSession
 
     running = SparkSession.getActiveSession() if options.serve else None
-    if running is not None:
-        return next_session(running, options, input_bytes)
+    spark = first_session(options) if running is None else next_session(running)
+    spark.sparkContext.setLogLevel('FATAL')  # what fails is said once, in the result
+    settings = dict(SETTINGS)
+    if options.master is not None:
+        partitions = max(options.threads, min(SHUFFLE_PARTITIONS_MAX, input_bytes // SHUFFLE_BYTES))
+        settings['spark.sql.shuffle.partitions'] = str(partitions)
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    return spark
+
+
+def first_session(options):
+    from pyspark.sql import SparkSession
+
     builder = SparkSession.builder.appName('millrace')
     if options.master is not None:
         os.environ['SPARK_LOCAL_IP'] = '127.0.0.1'
         os.environ['LC_ALL'] = 'C.UTF-8'  # else Java cannot open files whose names are not ASCII
         os.environ['TMPDIR'] = os.getcwd()
-        for name, value in local_settings(options, input_bytes).items():
+        for name, value in local_settings(options).items():
             builder = builder.config(name, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel('FATAL')  # what fails is said once, in the result
-    for name, value in SETTINGS.items():
-        spark.conf.set(name, value)
-    return spark
+    return builder.getOrCreate()
 
 
-def next_session(spark, options, input_bytes):
+def next_session(spark):
     """A session for the next plan in a Spark that has executed others: without their views, settings and cached rows."""
     spark.catalog.clearCache()
     fresh = spark.newSession()
     # What casts mean is asked of the active session.
     fresh.sparkContext._jvm.SparkSession.setActiveSession(fresh._jsparkSession)
-    for name, value in {**SETTINGS, 'spark.sql.shuffle.partitions': shuffle_partitions(options, input_bytes)}.items():
-        fresh.conf.set(name, value)
     return fresh
 
 
-def shuffle_partitions(options, input_bytes):
-    return max(options.threads, min(SHUFFLE_PARTITIONS_MAX, input_bytes // SHUFFLE_BYTES))
-
-
-def local_settings(options, input_bytes):
+def local_settings(options):
     megabytes = max(HEAP_MEGABYTES_MIN, int(options.memory_bytes * HEAP_SHARE) // 2**20)
     return {
         'spark.master': options.master,
@@ -775,7 +777,6 @@ def local_settings(options, input_bytes):
         # The working folder is the spill folder: a relative name stands whatever its own name contains.
         'spark.local.dir': '.',
         'spark.driver.extraJavaOptions': '-Djava.io.tmpdir=. -Duser.timezone=UTC -XX:-UsePerfData',
-        'spark.sql.shuffle.partitions': str(shuffle_partitions(options, input_bytes)),
         # Hadoop's other local file system keeps .crc files, and fails on names with a colon because of them.
         'spark.hadoop.fs.file.impl': 'org.apache.hadoop.fs.RawLocalFileSystem',
         # Listing local files one after the other takes less than a Spark job that lists them.

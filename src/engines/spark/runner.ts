@@ -58,7 +58,6 @@ export function startRunner(python: string, args: string[], folder: string): Run
   const ask: Runner['ask'] = async (work, plan, { staging, fileSuffix, signal, onProgress }) => {
     asked += 1
     const files = { plan: path.join(folder, `plan-${asked}.json`), result: path.join(folder, `result-${asked}.json`) }
-    await fs.writeFile(files.plan, JSON.stringify(plan))
     const done = new Promise<void>((resolve) => {
       onLine = (line) => (line === '{"done": true}' ? resolve() : reportProgress(line, onProgress))
     })
@@ -67,6 +66,7 @@ export function startRunner(python: string, args: string[], folder: string): Run
     keepAlive(child, true)
     try {
       errorText = ''
+      await fs.writeFile(files.plan, JSON.stringify(plan))
       child.stdin.write(`${JSON.stringify({ ...files, probe: work === 'probe', staging, file_suffix: fileSuffix })}\n`)
       await Promise.race([done, ended])
       await ending

@@ -1,6 +1,7 @@
 /** The Iceberg tables of a root, as their metadata tells them; only deletes have to be read to know the rows that are left. */
 import { icebergFolder } from '../../define/iceberg-tables.ts'
 import type { SessionOptions } from '../../engines/duckdb/session.ts'
+import { hasCode } from '../../errors.ts'
 import { folderCatalog } from '../../iceberg/folder-catalog.ts'
 import { snapshotTotals } from '../../iceberg/summary.ts'
 import { hiveType } from '../../iceberg/type-text.ts'
@@ -39,7 +40,7 @@ export async function listIcebergTables(store: Store, options: SessionOptions): 
     .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
 }
 
-/** The rows of tables by their names, counted. */
+/** The rows of tables by their names, counted; of those alone whose deletes can be read, for another writer's may be of a kind that cannot. */
 async function countRows(
   store: Store,
   tables: readonly IcebergTable[],
@@ -49,9 +50,13 @@ async function countRows(
   if (tables.length === 0) return counts
   const warehouse = await openWarehouse(store.locate(icebergFolder), options)
   try {
-    for (const { name, snapshot } of tables) {
-      const table = await warehouse.table(`${name.database}.${name.table}`)
-      counts.set(`${name.database}.${name.table}`, await table.count({ snapshot: BigInt(snapshot as string) }))
+    for (const table of tables) {
+      const name = nameOf(table)
+      try {
+        counts.set(name, await (await warehouse.table(name)).count({ snapshot: BigInt(table.snapshot as string) }))
+      } catch (error) {
+        if (!hasCode(error, 'input-unreadable')) throw error
+      }
     }
   } finally {
     warehouse.close()
