@@ -67,7 +67,10 @@ export type NewestView = {
   columns: string[]
   newest: { from: string; where: string; key: string[]; orderBy: string[]; superseded?: string }
 }
-export type PlanView = SqlView | NewestView
+
+/** Keys that occur more than once: of the rows of the view `from` for which `where` holds. Has the columns `key`. */
+export type RepeatedView = { name: string; repeated: { from: string; where: string; key: string[] } }
+export type PlanView = SqlView | NewestView | RepeatedView
 
 /** A query with exactly one row of numbers; each column is a metric of that name. */
 export type PlanMetrics = { name: string; sql: string }

@@ -4,7 +4,7 @@ import { hasCode, messageOf } from '../errors.ts'
 import type { Engine, EngineContext, Plan, PlanInput, PlanView, Staged } from '../types.ts'
 import { writeBucketed } from './duckdb/bucketed.ts'
 import { type NumberedRelation, writeOutput, writeParts, writeWhole, writeWholes } from './duckdb/outputs.ts'
-import { columnOf, createInput, createNewest, fileList, readablePath } from './duckdb/relations.ts'
+import { columnOf, createInput, createNewest, createRepeated, fileList, readablePath } from './duckdb/relations.ts'
 import { type Database, openDatabase, openSession, type Session } from './duckdb/session.ts'
 import { limiter } from './limiter.ts'
 import { expandPortable, quoteName } from './portable.ts'
@@ -138,7 +138,7 @@ async function countRows(session: Session, view: string): Promise<number> {
 
 /** Many outputs that are each a part of one input, which is read for each of them: they need not wait for each other. */
 function isFanOut({ inputs, views, outputs }: Plan): boolean {
-  const isPlain = views.every((view) => !('newest' in view) && !view.once)
+  const isPlain = views.every((view) => 'sql' in view && !view.once)
   return (
     isPlain &&
     inputs.length === 1 &&
@@ -188,6 +188,10 @@ function rowNumbers(plan: Plan): RowNumbers {
 
 async function createView(session: Session, view: PlanView, numbers: RowNumbers): Promise<number | null> {
   if ('newest' in view) return await createNewest(session, view, numbers.column)
+  if ('repeated' in view) {
+    await createRepeated(session, view)
+    return null
+  }
   const sql = expandPortable(view.sql, 'duckdb')
   if (view.once) await session.run(`CREATE TABLE ${quoteName(view.name)} AS SELECT ${numbers.select} FROM (${sql})`)
   else await session.run(`CREATE VIEW ${quoteName(view.name)} AS ${sql}`)

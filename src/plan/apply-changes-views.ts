@@ -6,8 +6,10 @@ import {
   type ChangeFile,
   type ChangeInput,
   historyColumns,
+  keysEqual,
   landedColumn,
   placeNames,
+  placesSomeOnly,
   rejectedColumns,
   sequenceType,
   sourceNumber,
@@ -32,7 +34,7 @@ export function applyViews(shape: ApplyShape): Pick<Plan, 'views' | 'metrics'> {
   for (const input of inputs) add(`${input.name}_typed`, typedSql(shape, input), isShown(input))
   if (shape.isRewritten) {
     const read = inputs.filter(({ kind }) => kind !== 'restored')
-    add('placed', read.map((input) => placedSql(shape, input)).join(' UNION ALL '), true)
+    views.push(...placedViews(shape, read))
     add('rejected', read.map((input) => rejectedSql(shape, input)).join(' UNION ALL '))
     views.push(...(shape.task.scdType === 2 ? versionViews(shape, read) : newestViews(shape, read)))
   }
@@ -104,6 +106,34 @@ function typedSql(shape: ApplyShape, input: ChangeInput): string {
   return `SELECT ${select.join(', ')} FROM ${input.name}`
 }
 
+/**
+ * The rows whose place in the sequence matters. A first full load is mostly keys that occur once in all that landed; of the
+ * others, and of what is set aside, it needs the places.
+ */
+function placedViews(shape: ApplyShape, read: readonly ChangeInput[]): PlanView[] {
+  const { task } = shape
+  const [load, ...others] = [...read].sort((a, b) => Number(b.kind === 'loads') - Number(a.kind === 'loads'))
+  if (load?.kind !== 'loads' || !placesSomeOnly(shape)) {
+    return [{ name: 'placed', once: true, sql: read.map((input) => placedSql(shape, input)).join(' UNION ALL ') }]
+  }
+  const keys = task.keys.map(quoteName).join(', ')
+  const typed = `${load.name}_typed`
+  const touched = [
+    `SELECT ${keys} FROM repeated_keys`,
+    ...others.map(({ name }) => `SELECT ${keys} FROM ${name}_typed WHERE "$reason" IS NULL`),
+  ]
+  const placed = [
+    ...others.map((input) => placedSql(shape, input)),
+    `${placedSql(shape, load)} WHERE "$reason" IS NOT NULL`,
+    `${placedSql(shape, load)} r SEMI JOIN touched_keys k ON ${keysEqual(task, 'r', 'k')} WHERE "$reason" IS NULL`,
+  ]
+  return [
+    { name: 'repeated_keys', repeated: { from: typed, where: '"$reason" IS NULL', key: task.keys } },
+    { name: 'touched_keys', once: true, sql: `SELECT DISTINCT ${keys} FROM (${touched.join(' UNION ALL ')})` },
+    { name: 'placed', once: true, sql: placed.join(' UNION ALL ') },
+  ]
+}
+
 /** Of every row of an input its key, its place in the sequence, and where it stands. */
 function placedSql({ task }: ApplyShape, { name, number }: ChangeInput): string {
   const select = [...task.keys.map(quoteName), ...placeNames(task), '"_file"', '"_row"', '"$reason"']
@@ -160,11 +190,9 @@ function qualitySql(shape: ApplyShape): string {
     ({ name }) => `(SELECT count(*) FROM ${name}_typed WHERE "$reason" IS NOT NULL)`,
   )
   const again = ['0', ...restored].join(' + ')
-  if (!isRewritten)
-    return `SELECT 0 AS rows_read, 0 AS deletes, 0 AS rows_removed, 0 AS bad_values, ${again} AS changes_quarantined`
+  if (!isRewritten) return `SELECT 0 AS deletes, 0 AS rows_removed, 0 AS bad_values, ${again} AS changes_quarantined`
   const removes = shape.task.deletes === 'apply' && shape.task.scdType === 1
   const parts = [
-    'count(*) AS rows_read',
     `${count(`"$op" = 'D' AND "$reason" IS NULL`)} AS deletes`,
     `${removes ? '(SELECT count(*) FROM deleted_images)' : '0'} AS rows_removed`,
     `${count(`"$reason" NOT LIKE '${nullKey}%'`)} AS bad_values`,

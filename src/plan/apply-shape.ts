@@ -97,6 +97,14 @@ export function sequenceNames({ sequenceBy }: ApplyChangesTask): string[] {
   return sequenceBy.map((_, index) => `"$s${index}"`)
 }
 
+/**
+ * Whether rows are read again for the table and the state, and only those whose place in the sequence matters are kept: where
+ * nothing stands and only the newest image of a key is wanted.
+ */
+export function placesSomeOnly({ task, standing, state }: ApplyShape): boolean {
+  return task.scdType === 1 && standing.length + state.length === 0
+}
+
 /** Where a row of the table or of the state comes from, beside the numbers of the inputs. */
 export const standingNumber = -1
 export const stateNumber = -2

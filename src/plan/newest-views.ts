@@ -6,6 +6,7 @@ import {
   type ChangeInput,
   keysEqual,
   placeNames,
+  placesSomeOnly,
   sequenceNames,
   showsTime,
   sourceNumber,
@@ -65,7 +66,7 @@ export function newestViews(shape: ApplyShape, inputs: readonly ChangeInput[]): 
   ]
   add('left_out', leftOut.join(' UNION ALL '), true)
   add('table', tableSql(shape, inputs))
-  add('new_state', stateSql(shape))
+  add('new_state', stateSql(shape, inputs))
   return views
 }
 
@@ -74,16 +75,26 @@ function rowsOf(view: string, number: number, columns = ''): string {
   return `(SELECT "_file", "_row"${columns} FROM ${view} WHERE "$input" = ${sourceNumber(number)})`
 }
 
+/** Whether a row `r` stands where another does. */
+function isSameRow(other: string): string {
+  return `${other}."_file" = r."_file" AND ${other}."_row" = r."_row"`
+}
+
+/** The images of an input that are not left out, as `r`. */
+function imagesSql({ name, number, kind }: ChangeInput, select: string, join = ''): string {
+  const images = kind === 'loads' ? '' : ` WHERE r."$op" <> 'D'`
+  return `SELECT ${select} FROM ${name}_typed r ANTI JOIN ${rowsOf('left_out', number)} l ON ${isSameRow('l')}${join}${images}`
+}
+
 function tableSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
   const { task, columns, standing } = shape
-  const isSame = (other: string): string => `${other}."_file" = r."_file" AND ${other}."_row" = r."_row"`
   const data = columns.map(({ name }) => `r.${quoteName(name)}`)
   const flags = task.deletes === 'flag'
-  const read = inputs.map(({ name, number, kind }) => {
+  const read = inputs.map((input) => {
     const flag = flags ? [`d."_file" IS NOT NULL AS "is_deleted"`, 'd."$deleted_at" AS "deleted_at"'] : []
-    const join = flags ? ` LEFT JOIN ${rowsOf('deleted_images', number, ', "$deleted_at"')} d ON ${isSame('d')}` : ''
-    const images = kind === 'loads' ? '' : ` WHERE r."$op" <> 'D'`
-    return `SELECT ${[...data, ...flag].join(', ')} FROM ${name}_typed r ANTI JOIN ${rowsOf('left_out', number)} l ON ${isSame('l')}${join}${images}`
+    const deleted = rowsOf('deleted_images', input.number, ', "$deleted_at"')
+    const join = flags ? ` LEFT JOIN ${deleted} d ON ${isSameRow('d')}` : ''
+    return imagesSql(input, [...data, ...flag].join(', '), join)
   })
   if (standing.length === 0) return read.join(' UNION ALL ')
   // A key without a change is deleted, or not, as it was.
@@ -94,20 +105,21 @@ function tableSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
       ]
     : []
   const join = flags
-    ? ` LEFT JOIN ${rowsOf('deleted_images', standingNumber, ', "$deleted_at"')} d ON ${isSame('d')} LEFT JOIN (SELECT *, true AS "$changed" FROM changed_keys) k ON ${keysEqual(task, 'k', 'r')}`
+    ? ` LEFT JOIN ${rowsOf('deleted_images', standingNumber, ', "$deleted_at"')} d ON ${isSameRow('d')} LEFT JOIN (SELECT *, true AS "$changed" FROM changed_keys) k ON ${keysEqual(task, 'k', 'r')}`
     : ''
-  const stood = `SELECT ${[...data, ...flag].join(', ')} FROM standing r ANTI JOIN ${rowsOf('left_out', standingNumber)} l ON ${isSame('l')}${join}`
+  const stood = `SELECT ${[...data, ...flag].join(', ')} FROM standing r ANTI JOIN ${rowsOf('left_out', standingNumber)} l ON ${isSameRow('l')}${join}`
   return [...read, stood].join(' UNION ALL ')
 }
 
 /** What is remembered of every key: the place of its newest image, unless it was removed, and of its newest delete. */
-function stateSql({ task, state }: ApplyShape): string {
+function stateSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
+  const { task, state } = shape
   const names = [...task.keys.map(quoteName), ...placeNames(task)]
-  const parts = [
-    task.deletes === 'apply'
-      ? `SELECT ${names.map((name) => `i.${name}`).join(', ')} FROM newest_images i ANTI JOIN deleted_images d ON ${keysEqual(task, 'd', 'i')}`
-      : `SELECT ${names.join(', ')} FROM newest_images`,
-  ]
+  const own = names.map((name) => `r.${name}`).join(', ')
+  const removed = `ANTI JOIN deleted_images d ON ${keysEqual(task, 'd', 'r')}`
+  const parts = placesSomeOnly(shape)
+    ? inputs.map((input) => imagesSql(input, own))
+    : [`SELECT ${own} FROM newest_images r ${task.deletes === 'apply' ? removed : ''}`]
   if (task.deletes !== 'keep') parts.push(`SELECT ${names.join(', ')} FROM newest_deletes`)
   if (state.length > 0) {
     parts.push(

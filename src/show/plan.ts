@@ -1,5 +1,5 @@
 /** A plan as text. */
-import type { Plan, Planned, PlannedTable, PlanOutput, TablePlan, TableRead } from '../types.ts'
+import type { Plan, Planned, PlannedTable, PlanOutput, PlanView, TablePlan, TableRead } from '../types.ts'
 import { bytes, count, plural } from './text.ts'
 
 /** What a task would do, partition by partition. */
@@ -29,13 +29,7 @@ function partitionText(planned: Planned | PlannedTable): string {
   const { state } = plan.publish
   // Of a split the views say no more than which columns a table has: thousands, perhaps.
   if (state.kind === 'fan-out') lines.push(`    split   into ${plural(state.tables.length, 'table')} by ${state.key}`)
-  for (const view of state.kind === 'fan-out' ? [] : plan.views) {
-    lines.push(
-      'newest' in view
-        ? `    keep    ${view.name}: of ${view.newest.from}, the first of every ${view.newest.key.join(', ')} by ${view.newest.orderBy.map((term) => `${term} desc`).join(', ')}`
-        : `    view    ${view.name}: ${view.sql}`,
-    )
-  }
+  for (const view of state.kind === 'fan-out' ? [] : plan.views) lines.push(viewText(view))
   for (const { name, sql } of plan.metrics) lines.push(`    check   ${name}: ${sql}`)
   for (const output of plan.outputs) lines.push(writeText(plan, output))
   for (const { target, name, content } of plan.publish.texts ?? [])
@@ -44,6 +38,19 @@ function partitionText(planned: Planned | PlannedTable): string {
   for (const file of plan.publish.unreadable?.files ?? [])
     lines.push(`    refuse  ${JSON.stringify(file.path)}: ${file.reason}`)
   return lines.join('\n')
+}
+
+function viewText(view: PlanView): string {
+  const { name } = view
+  if ('newest' in view) {
+    const { from, key, orderBy } = view.newest
+    return `    keep    ${name}: of ${from}, the first of every ${key.join(', ')} by ${orderBy.map((term) => `${term} desc`).join(', ')}`
+  }
+  if ('repeated' in view) {
+    const { from, where, key } = view.repeated
+    return `    find    ${name}: of ${from} where ${where}, every ${key.join(', ')} that occurs more than once`
+  }
+  return `    view    ${name}: ${view.sql}`
 }
 
 /** Where an output goes; of a split one the folders of its first and last part. */

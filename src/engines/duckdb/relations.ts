@@ -5,7 +5,7 @@ import * as path from 'node:path'
 
 import { assert } from '../../errors.ts'
 import { parseType } from '../../formats/column-types.ts'
-import type { Column, EngineContext, NewestView, PlanInput } from '../../types.ts'
+import type { Column, EngineContext, NewestView, PlanInput, RepeatedView } from '../../types.ts'
 import { expandPortable, quoteName, quoteText, typeNames } from '../portable.ts'
 import type { Session } from './session.ts'
 
@@ -94,9 +94,7 @@ export async function createNewest(session: Session, view: NewestView, number: s
   const repeated = quoteName(`${view.name}$repeated`)
   const superseded = quoteName(`${view.name}$superseded`)
   const order = orderBy.map((term) => `${expandPortable(term, 'duckdb')} DESC NULLS LAST`).join(', ')
-  await session.run(`
-    CREATE TABLE ${repeated} AS
-      SELECT ${keys.join(', ')} FROM ${quoteName(from)} WHERE ${condition} GROUP BY ALL HAVING count(*) > 1`)
+  await createRepeated(session, { name: `${view.name}$repeated`, repeated: { from, where, key } })
   const [nulls] = await session.rows(
     `SELECT count(*) AS n FROM ${repeated} WHERE ${keys.map((name) => `${name} IS NULL`).join(' OR ')}`,
   )
@@ -121,4 +119,24 @@ export async function createNewest(session: Session, view: NewestView, number: s
   }
   const [count] = await session.rows(`SELECT count(*) AS n FROM ${superseded}`)
   return Number(count?.n)
+}
+
+/**
+ * The keys that occur more than once. Rows that come in the order of their keys, as a full load's often do, need no grouping:
+ * the first of them that is not greater than the one before ends the look.
+ */
+export async function createRepeated(session: Session, { name, repeated }: RepeatedView): Promise<void> {
+  const keys = repeated.key.map(quoteName)
+  const rows = `${quoteName(repeated.from)} WHERE (${expandPortable(repeated.where, 'duckdb')})`
+  // A window without an order goes over the rows once, in one thread, as they come; a null is greater than nothing.
+  const before = (key: string): string => `lag(${key}) OVER ()`
+  const greater = keys.map((key, index) =>
+    [...keys.slice(0, index).map((own) => `${own} = ${before(own)}`), `${key} > ${before(key)}`].join(' AND '),
+  )
+  const isGreater = `coalesce(${greater.map((terms) => `(${terms})`).join(' OR ')}, false)`
+  const unordered = await session.rows(
+    `SELECT 1 FROM (SELECT row_number() OVER () > 1 AND NOT ${isGreater} AS is_unordered FROM ${rows}) WHERE is_unordered LIMIT 1`,
+  )
+  const found = unordered.length === 0 ? 'LIMIT 0' : 'GROUP BY ALL HAVING count(*) > 1'
+  await session.run(`CREATE TABLE ${quoteName(name)} AS SELECT ${keys.join(', ')} FROM ${rows} ${found}`)
 }

@@ -459,6 +459,16 @@ def create_newest(spark, view, functions):
     return spark.sql('SELECT count(*) - count(DISTINCT struct(%s)) FROM %s' % (keys, where)).first()[0]
 
 
+def create_repeated(spark, view, functions):
+    from pyspark import StorageLevel
+
+    repeated = view['repeated']
+    keys = ', '.join(quote(name) for name in repeated['key'])
+    where = '%s WHERE (%s)' % (quote(repeated['from']), expand(repeated['where'], functions))
+    frame = spark.sql('SELECT %s FROM %s GROUP BY %s HAVING count(*) > 1' % (keys, where, keys))
+    create_view(frame.persist(StorageLevel.MEMORY_AND_DISK), view['name'])
+
+
 def metrics_of(spark, metrics, functions):
     rows = spark.sql(expand(metrics['sql'], functions)).take(2)
     if len(rows) != 1:
@@ -671,6 +681,8 @@ def execute(spark, plan, functions, options, at):
         at('read', 'view ' + view['name'])
         if 'newest' in view:
             staged['superseded'][view['name']] = create_newest(spark, view, functions)
+        elif 'repeated' in view:
+            create_repeated(spark, view, functions)
         else:
             create_sql_view(spark, view, functions)
     for metrics in plan['metrics']:
