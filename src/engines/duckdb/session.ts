@@ -7,6 +7,7 @@ import { MillraceError, messageOf } from '../../errors.ts'
 const engineShare = 0.75
 const reserveBytes = 640 * 2 ** 20
 const engineBytesMin = 128 * 2 ** 20 // below this DuckDB cannot sort one block per thread
+const keptBytesMin = 128 * 2 ** 20 // DuckDB's own threshold. Memory that was given back costs page faults to have again
 
 /** What DuckDB has of the memory given. */
 export function engineBytes(memoryBytes: number): number {
@@ -47,10 +48,13 @@ export type Database = {
 /** Opens a database, with all dates and times in UTC. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
+  const kept = `${Math.max(keptBytesMin, Math.floor(engineBytes(options.memoryBytes) / 4))}B`
   const instance = await opened(() =>
     DuckDBInstance.create(':memory:', {
       threads: String(options.threads),
       memory_limit: `${engineBytes(options.memoryBytes)}B`,
+      allocator_flush_threshold: kept,
+      allocator_bulk_deallocation_flush_threshold: kept,
       temp_directory: options.spill,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
