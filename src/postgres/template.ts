@@ -12,9 +12,16 @@ export const templateFile = new URL('./template.gz', import.meta.url)
 /** What is in it, in order: folders have no size. */
 type Entry = { name: string; bytes: number | null }
 
+// PostgreSQL makes these anew where they are missing: maps of free space and of pages that everybody sees, and segments of its
+// log that wait, under a number to come, for being written.
+const map = /\/\d+_(fsm|vm)$/
+const segment = /^pg_wal\/[0-9A-F]{24}$/
+
 /** Packs a folder whose database is closed. */
 export function packTemplate(folder: string, file: string | URL): void {
-  const names = fs.readdirSync(folder, { recursive: true }).map(String).sort()
+  const all = fs.readdirSync(folder, { recursive: true }).map(String).sort()
+  const current = all.find((name) => segment.test(name)) // a closed database has no older one
+  const names = all.filter((name) => !map.test(name) && (!segment.test(name) || name === current))
   const contents: Buffer[] = []
   const entries = names.map((name): Entry => {
     if (fs.statSync(path.join(folder, name)).isDirectory()) return { name, bytes: null }
@@ -28,7 +35,7 @@ export function packTemplate(folder: string, file: string | URL): void {
 /** Unpacks into a folder that is there and empty; false where nothing was packed. */
 export function unpackTemplate(folder: string): boolean {
   if (!fs.existsSync(templateFile)) return false
-  const content = gunzipSync(fs.readFileSync(templateFile))
+  const content = gunzipSync(fs.readFileSync(templateFile), { chunkSize: 2 ** 24 }) // in one piece
   let at = content.indexOf('\n') + 1
   for (const { name, bytes } of JSON.parse(content.toString('utf8', 0, at)) as Entry[]) {
     const target = path.join(folder, name)
