@@ -122,13 +122,15 @@ function placedViews(shape: ApplyShape, read: readonly ChangeInput[]): PlanView[
     `SELECT ${keys} FROM repeated_keys`,
     ...others.map(({ name }) => `SELECT ${keys} FROM ${name}_typed WHERE "$reason" IS NULL`),
   ]
+  // Whether a row is set aside takes long where text is to be a number: it is looked at once, and not for the keys.
+  const isTouched = `LEFT JOIN (SELECT *, true AS "$touched" FROM touched_keys) k ON ${keysEqual(task, 'r', 'k')}`
   const placed = [
     ...others.map((input) => placedSql(shape, input)),
-    `${placedSql(shape, load)} WHERE "$reason" IS NOT NULL`,
-    `${placedSql(shape, load)} r SEMI JOIN touched_keys k ON ${keysEqual(task, 'r', 'k')} WHERE "$reason" IS NULL`,
+    `${placedSql(shape, load)} ${isTouched} WHERE r."$reason" IS NOT NULL OR k."$touched"`,
   ]
+  const hasKey = task.keys.map((key) => `${quoteName(key)} IS NOT NULL`).join(' AND ')
   return [
-    { name: 'repeated_keys', repeated: { from: typed, where: '"$reason" IS NULL', key: task.keys } },
+    { name: 'repeated_keys', repeated: { from: typed, where: hasKey, key: task.keys } },
     { name: 'touched_keys', once: true, sql: `SELECT DISTINCT ${keys} FROM (${touched.join(' UNION ALL ')})` },
     { name: 'placed', once: true, sql: placed.join(' UNION ALL ') },
   ]
@@ -136,8 +138,9 @@ function placedViews(shape: ApplyShape, read: readonly ChangeInput[]): PlanView[
 
 /** Of every row of an input its key, its place in the sequence, and where it stands. */
 function placedSql({ task }: ApplyShape, { name, number }: ChangeInput): string {
-  const select = [...task.keys.map(quoteName), ...placeNames(task), '"_file"', '"_row"', '"$reason"']
-  return `SELECT ${sourceNumber(number)} AS "$input", ${select.join(', ')} FROM ${name}_typed`
+  const names = [...task.keys.map(quoteName), ...placeNames(task), '"_file"', '"_row"', '"$reason"']
+  const select = names.map((column) => `r.${column}`).join(', ')
+  return `SELECT ${sourceNumber(number)} AS "$input", ${select} FROM ${name}_typed r`
 }
 
 function rejectedSql(shape: ApplyShape, { name, number, landed }: ChangeInput): string {

@@ -61,28 +61,31 @@ function number(sql: string, from: string, to: string): Conversion {
  */
 function fromText(sql: string, to: string): Conversion {
   const text = `trim(${sql})`
+  const holds = (condition: string): string => `(${sql} IS NULL OR coalesce(${condition}, false))`
   const fitting = (value: string, condition: string): Conversion => ({
     value,
-    fits: `(${sql} IS NULL OR coalesce((${condition}) AND ${value} IS NOT NULL, false))`,
+    fits: holds(`(${condition}) AND ${value} IS NOT NULL`),
   })
   if (integers.includes(to)) {
     return fitting(tryConvert(`split_part(${text}, '.', 1)`, to), `matches(${text}, ${wholePattern})`)
   }
   const decimal = /^decimal\((\d+),(\d+)\)$/.exec(to)
   if (decimal !== null) {
-    // The same digits before the point and all that there is room for behind it: what differs has digits beyond the scale.
+    // The same digits before the point and all that there is room for behind it: what is other as its type has digits beyond
+    // the scale. The text itself is converted once.
     const whole = Number(decimal[1]) - Number(decimal[2])
     // DuckDB's own casts skip blanks; trimming a million texts takes it longer than converting them.
     const number = `number_text(${sql})`
-    const value = tryConvert(number, to)
-    const isSame = (digits: number): string =>
-      `${tryConvert(number, `decimal(${digits},${digits - whole})`)} = ${value}`
+    const isSame = (digits: number): string => {
+      const all = tryConvert(number, `decimal(${digits},${digits - whole})`)
+      return `${tryConvert(all, to)} = ${all}`
+    }
     // Decimals of more than 18 digits take seventy times as long; text that short has no more than it has room for.
     const isExact =
       Number(decimal[1]) > 18
         ? isSame(38)
         : `CASE WHEN byte_length(${number}) <= 18 THEN ${isSame(18)} ELSE ${isSame(38)} END`
-    return fitting(value, `is_decimal_text(${number}) AND ${isExact}`)
+    return { value: tryConvert(number, to), fits: holds(`is_decimal_text(${number}) AND ${isExact}`) }
   }
   if (floats.includes(to)) return fitting(tryConvert(text, to), `matches(${text}, ${floatPattern})`)
   if (to === 'boolean') {
