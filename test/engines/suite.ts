@@ -118,6 +118,54 @@ export function engineSuite(name: string, makeEngine: () => Engine, options: Sui
       await fs.rm(path.join(lake.root, '_staging/fan'), { recursive: true })
     })
 
+    it('finds the keys that occur more than once, in order or not', async () => {
+      const keyed = columns('a bigint, b string, good boolean')
+      const files = async (name: string, ...sqls: string[]): Promise<LakeFile[]> =>
+        Promise.all(sqls.map((sql, index) => lake.write(`keys/${name}-${index}.parquet`, keyed, sql)))
+      const rows = (a: string, count: number, b = "'x'", good = 'true'): string =>
+        `SELECT (${a})::BIGINT AS a, ${b} AS b, ${good} AS good FROM range(${count}) t(i)`
+      const cases: Record<string, { files: LakeFile[]; repeated: string[] }> = {
+        none: { files: [], repeated: [] },
+        ordered: { files: await files('ordered', rows('i', 9000), rows('9000 + 2 * i', 9000)), repeated: [] },
+        backwards: { files: await files('backwards', rows('-i', 9000)), repeated: [] },
+        neighbours: { files: await files('neighbours', rows('i - (i >= 5000)::INT', 9000)), repeated: ['4999-x'] },
+        across: { files: await files('across', rows('i', 3000), rows('2999 + i', 3000)), repeated: ['2999-x'] },
+        late: { files: await files('late', rows('CASE WHEN i = 8999 THEN 7 ELSE i END', 9000)), repeated: ['7-x'] },
+        pairs: {
+          files: await files('pairs', rows('i // 2', 9000, "CASE i % 2 WHEN 0 THEN 'x' ELSE 'y' END")),
+          repeated: [],
+        },
+        pairsTwice: {
+          files: await files('pairsTwice', rows('i // 3', 9, "CASE i % 3 WHEN 0 THEN 'x' ELSE 'y' END")),
+          repeated: ['0-y', '1-y', '2-y'],
+        },
+        nulls: {
+          files: await files('nulls', rows('nullif(i, 3)', 5), rows('nullif(5 + i, 6)', 3)),
+          repeated: ['null-x'],
+        },
+        others: { files: await files('others', rows('i // 2', 9000, "'x'", 'i % 2 = 0')), repeated: [] },
+      }
+      const names = Object.keys(cases)
+      const plan = planOf({
+        inputs: names.map((name) => inputOf(name, keyed, cases[name]?.files ?? [])),
+        views: names.map((name) => ({
+          name: `${name}_found`,
+          repeated: { from: name, where: 'good', key: ['a', 'b'] },
+        })),
+        outputs: names.map((name) => ({
+          ...{ name, view: `${name}_found`, columns: columns('a bigint, b string'), codec: 'snappy', fileCount: 1 },
+        })),
+      })
+      const staged = await engine.execute(plan, lake.context({ staging: path.join(lake.root, '_staging/keys') }))
+      for (const [name, { repeated }] of Object.entries(cases)) {
+        const own = staged.files.filter((file) => file.output === name).map((file) => `keys/${file.path}`)
+        const key = `coalesce(a::VARCHAR, 'null') || '-' || b`
+        const found = own.length === 0 ? [] : await lake.rows(`SELECT ${key} AS k FROM ${lake.staged(own)} ORDER BY k`)
+        expect({ [name]: found.map(({ k }) => k) }).toEqual({ [name]: repeated })
+      }
+      await fs.rm(path.join(lake.root, '_staging/keys'), { recursive: true })
+    })
+
     describe('a plan', () => {
       let plan: Plan
       let staged: Staged

@@ -445,11 +445,16 @@ def create_sql_view(spark, view, functions):
     create_view(frame.persist(StorageLevel.MEMORY_AND_DISK) if view['once'] else frame, view['name'])
 
 
+def rows_where(choice, functions):
+    # In single brackets a name alone would be a column's alias, and WHERE the table's.
+    return '%s WHERE ((%s))' % (quote(choice['from']), expand(choice['where'], functions))
+
+
 def create_newest(spark, view, functions):
     """Makes the view of the greatest row of every key; gives the number of rows that are not."""
     newest = view['newest']
     keys = ', '.join(quote(name) for name in newest['key'])
-    where = '%s WHERE (%s)' % (quote(newest['from']), expand(newest['where'], functions))
+    where = rows_where(newest, functions)
     order = ', '.join('%s DESC NULLS LAST' % expand(term, functions) for term in newest['orderBy'])
     columns = ', '.join(quote(name) for name in view['columns'])
     placed = 'SELECT %s FROM (SELECT *, row_number() OVER (PARTITION BY %s ORDER BY %s) AS `$place` FROM %s) WHERE `$place` %s 1'
@@ -464,7 +469,7 @@ def create_repeated(spark, view, functions):
 
     repeated = view['repeated']
     keys = ', '.join(quote(name) for name in repeated['key'])
-    where = '%s WHERE (%s)' % (quote(repeated['from']), expand(repeated['where'], functions))
+    where = rows_where(repeated, functions)
     frame = spark.sql('SELECT %s FROM %s GROUP BY %s HAVING count(*) > 1' % (keys, where, keys))
     create_view(frame.persist(StorageLevel.MEMORY_AND_DISK), view['name'])
 
