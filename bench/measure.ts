@@ -10,7 +10,7 @@ const touchedBytes = 3 * 2 ** 30
 export type Contender<Answer> = {
   name: string
   /** Lays out an empty folder and gives the command to time: a program and its arguments. */
-  prepare: (folder: string) => string[]
+  prepare: (folder: string) => string[] | Promise<string[]>
   /** Looks at what the command left in the folder; not timed. */
   answer: (folder: string) => Promise<Answer>
 }
@@ -50,7 +50,7 @@ export async function measure<Answer>(
       const own = path.join(folder, `run-${run}-${index}`)
       fs.rmSync(own, { recursive: true, force: true })
       fs.mkdirSync(own, { recursive: true })
-      const command = contender.prepare(own)
+      const command = await contender.prepare(own)
       spawnSync('sync') // what the run before wrote is not to be this run's work
       touchMemory()
       const { seconds, cpuSeconds, peakBytes } = await timed(command, `${own}.log`)

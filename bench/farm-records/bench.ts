@@ -84,35 +84,22 @@ async function scale(options: BenchOptions): Promise<BenchResult> {
   }
 }
 
+/** Every run finds the tables and the database as the first run left them. */
 async function measureAll(
   contenders: Contender<Answer>[],
   base: Base,
   options: BenchOptions,
 ): Promise<Measured<Answer>[]> {
-  const measured: Measured<Answer>[] = contenders.map(({ name }) => ({
-    name,
-    seconds: [],
-    cpuSeconds: [],
-    peakBytes: null,
-    answers: [],
-  }))
-  for (let run = 0; run < options.runs; run += 1) {
-    for (const [index, contender] of contenders.entries()) {
-      await base.restore()
-      const [one] = await measure([contender], {
-        runs: 1,
-        folder: path.join(options.folder, 'runs-farm-records'),
-        log: options.log,
-      })
-      const sum = measured[index] as Measured<Answer>
-      if (one === undefined) continue
-      sum.seconds.push(...one.seconds)
-      sum.cpuSeconds.push(...one.cpuSeconds)
-      sum.answers.push(...one.answers)
-      sum.peakBytes = one.peakBytes === null ? null : Math.max(sum.peakBytes ?? 0, one.peakBytes)
-    }
-  }
-  return measured
+  const restoring = contenders.map(
+    (contender): Contender<Answer> => ({
+      ...contender,
+      prepare: async (folder) => {
+        await base.restore()
+        return await contender.prepare(folder)
+      },
+    }),
+  )
+  return await measure(restoring, { ...options, folder: path.join(options.folder, 'runs-farm-records') })
 }
 
 /** Every answer of every run is held against the first. */

@@ -8,8 +8,8 @@ import {
   historyColumns,
   keysEqual,
   landedColumn,
+  partlyPlaced,
   placeNames,
-  placesSomeOnly,
   rejectedColumns,
   sequenceType,
   sourceNumber,
@@ -112,10 +112,10 @@ function typedSql(shape: ApplyShape, input: ChangeInput): string {
  */
 function placedViews(shape: ApplyShape, read: readonly ChangeInput[]): PlanView[] {
   const { task } = shape
-  const [load, ...others] = [...read].sort((a, b) => Number(b.kind === 'loads') - Number(a.kind === 'loads'))
-  if (load?.kind !== 'loads' || !placesSomeOnly(shape)) {
-    return [{ name: 'placed', once: true, sql: read.map((input) => placedSql(shape, input)).join(' UNION ALL ') }]
-  }
+  const load = partlyPlaced(shape)
+  const others = read.filter((input) => input !== load)
+  const placed = others.map((input) => placedSql(shape, input))
+  if (load === undefined) return [{ name: 'placed', once: true, sql: placed.join(' UNION ALL ') }]
   const keys = task.keys.map(quoteName).join(', ')
   const typed = `${load.name}_typed`
   const touched = [
@@ -124,10 +124,7 @@ function placedViews(shape: ApplyShape, read: readonly ChangeInput[]): PlanView[
   ]
   // Whether a row is set aside takes long where text is to be a number: it is looked at once, and not for the keys.
   const isTouched = `LEFT JOIN (SELECT *, true AS "$touched" FROM touched_keys) k ON ${keysEqual(task, 'r', 'k')}`
-  const placed = [
-    ...others.map((input) => placedSql(shape, input)),
-    `${placedSql(shape, load)} ${isTouched} WHERE r."$reason" IS NOT NULL OR k."$touched"`,
-  ]
+  placed.push(`${placedSql(shape, load)} ${isTouched} WHERE r."$reason" IS NOT NULL OR k."$touched"`)
   const hasKey = task.keys.map((key) => `${quoteName(key)} IS NOT NULL`).join(' AND ')
   return [
     { name: 'repeated_keys', repeated: { from: typed, where: hasKey, key: task.keys } },

@@ -98,11 +98,12 @@ export function sequenceNames({ sequenceBy }: ApplyChangesTask): string[] {
 }
 
 /**
- * Whether rows are read again for the table and the state, and only those whose place in the sequence matters are kept: where
- * nothing stands and only the newest image of a key is wanted.
+ * The full load of which only the rows are placed whose place in the sequence matters, its others being read again for the state:
+ * there is one where nothing stands and only the newest image of a key is wanted.
  */
-export function placesSomeOnly({ task, standing, state }: ApplyShape): boolean {
-  return task.scdType === 1 && standing.length + state.length === 0
+export function partlyPlaced({ task, standing, state, inputs }: ApplyShape): ChangeInput | undefined {
+  if (task.scdType !== 1 || standing.length + state.length > 0) return undefined
+  return inputs.find(({ kind }) => kind === 'loads')
 }
 
 /** Where a row of the table or of the state comes from, beside the numbers of the inputs. */

@@ -5,8 +5,8 @@ import {
   type ApplyShape,
   type ChangeInput,
   keysEqual,
+  partlyPlaced,
   placeNames,
-  placesSomeOnly,
   sequenceNames,
   showsTime,
   sourceNumber,
@@ -117,9 +117,10 @@ function stateSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
   const names = [...task.keys.map(quoteName), ...placeNames(task)]
   const own = names.map((name) => `r.${name}`).join(', ')
   const removed = `ANTI JOIN deleted_images d ON ${keysEqual(task, 'd', 'r')}`
-  const parts = placesSomeOnly(shape)
-    ? inputs.map((input) => imagesSql(input, own))
-    : [`SELECT ${own} FROM newest_images r ${task.deletes === 'apply' ? removed : ''}`]
+  const parts =
+    partlyPlaced(shape) === undefined
+      ? [`SELECT ${own} FROM newest_images r ${task.deletes === 'apply' ? removed : ''}`]
+      : inputs.map((input) => imagesSql(input, own))
   if (task.deletes !== 'keep') parts.push(`SELECT ${names.join(', ')} FROM newest_deletes`)
   if (state.length > 0) {
     parts.push(

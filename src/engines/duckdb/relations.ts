@@ -91,10 +91,11 @@ export async function createNewest(session: Session, view: NewestView, number: s
   const { from, where, key, orderBy } = view.newest
   const keys = key.map(quoteName)
   const condition = expandPortable(where, 'duckdb')
-  const repeated = quoteName(`${view.name}$repeated`)
+  const repeatedName = `${view.name}$repeated`
+  const repeated = quoteName(repeatedName)
   const superseded = quoteName(`${view.name}$superseded`)
   const order = orderBy.map((term) => `${expandPortable(term, 'duckdb')} DESC NULLS LAST`).join(', ')
-  await createRepeated(session, { name: `${view.name}$repeated`, repeated: { from, where, key } })
+  await createRepeated(session, { name: repeatedName, repeated: { from, where, key } })
   const [nulls] = await session.rows(
     `SELECT count(*) AS n FROM ${repeated} WHERE ${keys.map((name) => `${name} IS NULL`).join(' OR ')}`,
   )

@@ -48,11 +48,12 @@ export type Database = {
 /** Opens a database, with all dates and times in UTC. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
-  const kept = `${Math.max(keptBytesMin, Math.floor(engineBytes(options.memoryBytes) / 4))}B`
+  const bytes = engineBytes(options.memoryBytes)
+  const kept = `${Math.max(keptBytesMin, Math.floor(bytes / 4))}B`
   const instance = await opened(() =>
     DuckDBInstance.create(':memory:', {
       threads: String(options.threads),
-      memory_limit: `${engineBytes(options.memoryBytes)}B`,
+      memory_limit: `${bytes}B`,
       allocator_flush_threshold: kept,
       allocator_bulk_deallocation_flush_threshold: kept,
       temp_directory: options.spill,

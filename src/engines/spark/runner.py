@@ -438,11 +438,16 @@ def create_view(frame, name):
     frame.createOrReplaceTempView(quote(name))
 
 
-def create_sql_view(spark, view, functions):
+def create_kept_view(frame, name):
+    """A view that is read more than once."""
     from pyspark import StorageLevel
 
-    frame = spark.sql(expand(view['sql'], functions))
-    create_view(frame.persist(StorageLevel.MEMORY_AND_DISK) if view['once'] else frame, view['name'])
+    create_view(frame.persist(StorageLevel.MEMORY_AND_DISK), name)
+
+
+def create_sql_view(spark, view, functions):
+    create = create_kept_view if view['once'] else create_view
+    create(spark.sql(expand(view['sql'], functions)), view['name'])
 
 
 def rows_where(choice, functions):
@@ -465,13 +470,11 @@ def create_newest(spark, view, functions):
 
 
 def create_repeated(spark, view, functions):
-    from pyspark import StorageLevel
-
     repeated = view['repeated']
     keys = ', '.join(quote(name) for name in repeated['key'])
     where = rows_where(repeated, functions)
     frame = spark.sql('SELECT %s FROM %s GROUP BY %s HAVING count(*) > 1' % (keys, where, keys))
-    create_view(frame.persist(StorageLevel.MEMORY_AND_DISK), view['name'])
+    create_kept_view(frame, view['name'])
 
 
 def metrics_of(spark, metrics, functions):
