@@ -86,7 +86,10 @@ export function makeLake(definitions: readonly Definition[]) {
 
 /** The `tables` that a task of the newest run handed on, wherever its output has them. */
 function toldTables(runs: string): string[] | undefined {
-  const newest = path.join(runs, fs.readdirSync(runs).sort().at(-1) ?? '', 'events')
+  // Runs of one second are told apart by their names, but not which came first.
+  const madeMs = (run: string): number => fs.statSync(path.join(runs, run)).birthtimeMs
+  const names = fs.readdirSync(runs).sort((one, other) => madeMs(one) - madeMs(other))
+  const newest = path.join(runs, names.at(-1) ?? '', 'events')
   const lines = fs.readdirSync(newest).flatMap((name) => fs.readFileSync(path.join(newest, name), 'utf8').split('\n'))
   const found = lines
     .map((line) => /"output":.*"tables":(\[[^\]]*\])/.exec(line)?.[1])
