@@ -108,7 +108,7 @@ export async function isFinished(store: ReadableStore, { staging }: CommitRecord
 async function checkMoves(store: Store, { scope, moves }: CommitRecord): Promise<void> {
   const targets = new Set(moves.map(({ target }) => target))
   if (targets.size < moves.length) throw new MillraceError('storage', `${scope}  two outputs go to the same place`)
-  for (const { kind, staged, target } of moves) {
+  for (const { kind, staged, target } of await withFolders(store, moves)) {
     if (staged === null) continue
     if ((await store.kind(staged)) === 'missing') {
       throw new MillraceError(
@@ -128,7 +128,8 @@ async function rollForward(store: Store, record: CommitRecord): Promise<void> {
   // A later commit was decided after all moves of this one: a removal would now take away what that one put there.
   const latest = await latestNumbered<StoredCommit>(store, `${commitsFolder}/${record.scope}`)
   const isReplaced = latest !== null && latest.number > record.number
-  for (const move of record.moves) if (move.kind === 'add-file' || !isReplaced) await makeMove(store, move)
+  const moves = record.moves.filter(({ kind }) => kind === 'add-file' || !isReplaced)
+  for (const move of await withFolders(store, moves)) await makeMove(store, move)
   await removeStaging(store, record.staging)
 }
 
@@ -140,9 +141,42 @@ async function removeStaging(store: Store, staging: string): Promise<void> {
   await store.remove(staging)
 }
 
-async function makeMove(store: Store, move: PublishMove): Promise<void> {
+type AddFile = PublishMove & { kind: 'add-file' }
+type Move = PublishMove | { kind: 'add-folder'; staged: string; target: string }
+
+/** A new partition: of files that were staged by themselves and go to a folder which is not there yet, the folder moves. */
+async function withFolders(store: Store, moves: readonly PublishMove[]): Promise<Move[]> {
+  const added = new Map<string, AddFile[]>()
+  for (const move of moves) {
+    if (move.kind !== 'add-file') continue
+    const folders = `${parentOf(move.staged)} ${parentOf(move.target)}`
+    added.set(folders, [...(added.get(folders) ?? []), move])
+  }
+  const found: Move[] = moves.filter(({ kind }) => kind !== 'add-file')
+  for (const group of added.values()) {
+    const [staged, target] = [parentOf((group[0] as AddFile).staged), parentOf((group[0] as AddFile).target)]
+    const isNew = (await store.kind(target)) === 'missing' && (await hasOnly(store, staged, group))
+    found.push(...(isNew ? [{ kind: 'add-folder' as const, staged, target }] : group))
+  }
+  return found
+}
+
+async function hasOnly(store: Store, folder: string, moves: readonly AddFile[]): Promise<boolean> {
+  const { files, folders, unnamed } = await store.list(folder)
+  const names = new Set(
+    moves.filter(({ staged, target }) => nameOf(staged) === nameOf(target)).map(({ staged }) => staged),
+  )
+  return (
+    files.length === moves.length && files.every(({ path }) => names.has(path)) && folders.length + unnamed.length === 0
+  )
+}
+
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+async function makeMove(store: Store, move: Move): Promise<void> {
   const isStaged = move.staged !== null && (await store.kind(move.staged)) !== 'missing'
-  if (move.kind === 'add-file') {
+  if (move.kind !== 'replace-folder') {
     if (isStaged) await store.move(move.staged, move.target)
     return
   }
