@@ -32,34 +32,38 @@ export default function duckdbEngine(): Engine {
     shared = own
     return own
   }
+  const execute = async (plan: Plan, context: EngineContext): Promise<Staged> => {
+    const own = open(context)
+    own.users += 1
+    executions += 1
+    const schema = `plan_${executions}`
+    try {
+      const session = await (await own.database).connect(context.signal, schema)
+      try {
+        return await executeIn(session, plan, context)
+      } finally {
+        session.close()
+      }
+    } finally {
+      own.users -= 1
+      const isLast = own.users === 0
+      // A database that spilled must close for its files to go; otherwise giving the memory back takes a quarter of a
+      // second for a million rows, which the next steps need not wait for.
+      if (own !== shared || (isLast && existsSync(context.spill))) {
+        if (own === shared) shared = null // nobody else may take it from here on
+        if (isLast) closeLater(own.database)
+      } else void dropSchema(own.database, schema)
+    }
+  }
   return {
     name: 'duckdb',
     probe: (input, context) => turns(turnsOf(context), () => probe(input, context)),
-    execute: (plan, context) =>
-      turns(turnsOf(context), async () => {
-        const own = open(context)
-        own.users += 1
-        executions += 1
-        const schema = `plan_${executions}`
-        try {
-          const session = await (await own.database).connect(context.signal, schema)
-          try {
-            return await executeIn(session, plan, context)
-          } finally {
-            session.close()
-          }
-        } finally {
-          own.users -= 1
-          const isLast = own.users === 0
-          // A database that spilled must close for its files to go; otherwise giving the memory back takes a quarter of a
-          // second for a million rows, which the next steps need not wait for.
-          if (own !== shared || (isLast && existsSync(context.spill))) {
-            if (own === shared) shared = null // nobody else may take it from here on
-            if (isLast) closeLater(own.database)
-          } else void dropSchema(own.database, schema)
-        }
-      }),
+    execute: (plan, context) => turns(turnsOf(context), () => execute(plan, context), bytesOf(plan)),
   }
+}
+
+function bytesOf({ inputs }: Plan): number {
+  return inputs.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 const turnBytes = 2 ** 30 // what a plan has to work with at least, so that side by side none starves another

@@ -1,16 +1,23 @@
-/** Lets so many pieces of work go on at a time; the others wait, first come, first served. */
-export function limiter(): <T>(most: number, act: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = []
+/**
+ * Lets so many pieces of work go on at a time. Of those that wait the heaviest is next, and of equals the first that came: what is
+ * left for the end, when there is no more for everybody, is then short.
+ */
+export function limiter(): <T>(most: number, act: () => Promise<T>, weight?: number) => Promise<T> {
+  const waiting: { weight: number; begin: () => void }[] = []
   let running = 0
-  return async (most, act) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
-    else running += 1
+  return async (most, act, weight = 0) => {
+    if (running >= most) {
+      await new Promise<void>((begin) => {
+        const lighter = waiting.findIndex((other) => other.weight < weight)
+        waiting.splice(lighter === -1 ? waiting.length : lighter, 0, { weight, begin })
+      })
+    } else running += 1
     try {
       return await act()
     } finally {
       const next = waiting.shift()
       if (next === undefined) running -= 1
-      else next() // takes this one's place
+      else next.begin() // takes this one's place
     }
   }
 }
