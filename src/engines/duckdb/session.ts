@@ -1,5 +1,5 @@
 /** One DuckDB database in this process: opening, settings, errors. DuckDB is loaded on first use. */
-import type { DuckDBInstance, DuckDBScalarFunction } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance, DuckDBScalarFunction } from '@duckdb/node-api'
 import { MillraceError, messageOf } from '../../errors.ts'
 
 // Of the memory given, DuckDB gets what Node, open Parquet files and the allocator's slack leave: with 20,000 files and a
@@ -67,6 +67,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     all: threads,
     helpers: threads - 1,
     connections: 0,
+    set: Promise.resolve(),
     defined: new Set<FunctionMaker>(),
   }
   return {
@@ -84,6 +85,8 @@ type Sharing = {
   all: number
   helpers: number
   connections: number
+  /** When the helpers are as many as last asked for: of two settings at one time the earlier could come later. */
+  set: Promise<void>
   /** What the database has of functions of ours. */
   defined: Set<FunctionMaker>
 }
@@ -107,18 +110,18 @@ async function connect(
   signal: AbortSignal | undefined,
   schema: string | undefined,
 ): Promise<Session> {
-  const connection = await opened(() => instance.connect())
+  // Counted before it is there: where it takes the place of one that has just ended, nobody gets a helper for the moment between.
   sharing.connections += 1
+  const connection = await opened(() => instance.connect()).catch((error) => {
+    sharing.connections -= 1
+    throw error
+  })
   const interrupt = (): void => connection.interrupt()
   signal?.addEventListener('abort', interrupt, { once: true })
   const guarded = async <T>(act: () => Promise<T>): Promise<T> => {
     if (signal?.aborted) throw new MillraceError('cancelled', 'stopped on request')
     try {
-      const helpers = Math.max(0, sharing.all - sharing.connections)
-      if (sharing.isWanted && helpers !== sharing.helpers) {
-        sharing.helpers = helpers
-        await connection.run(`SET threads = ${helpers + 1}`)
-      }
+      await shareThreads(connection, sharing)
       return await act()
     } catch (error) {
       throw engineError(error, signal)
@@ -160,6 +163,22 @@ async function connect(
     session.close()
     throw error
   }
+}
+
+/** Gives a database as many helpers as it is to have now; where that is interrupted, whoever comes next does it. */
+async function shareThreads(connection: DuckDBConnection, sharing: Sharing): Promise<void> {
+  const helpers = Math.max(0, sharing.all - sharing.connections)
+  if (sharing.isWanted && helpers !== sharing.helpers) {
+    sharing.helpers = helpers
+    const setting = sharing.set.then(() => connection.run(`SET threads = ${helpers + 1}`))
+    sharing.set = setting.then(
+      () => {},
+      () => {
+        sharing.helpers = -1
+      },
+    )
+  }
+  await sharing.set
 }
 
 async function opened<T>(act: () => Promise<T>): Promise<T> {
