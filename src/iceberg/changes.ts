@@ -27,6 +27,11 @@ export type ChangesOptions = {
   key?: readonly string[]
   /** One step from `from` to `to`, whatever was in between; by default each snapshot is a step. */
   net?: boolean
+  /**
+   * What of rows as they were is told: all of each, or no more than its key, which is less to read. With `key` there is no
+   * UPDATE_BEFORE, a DELETE may have nulls beside the key, and a row that was taken out and put in again as it was may be an update.
+   */
+  before?: 'row' | 'key'
 }
 
 /**
@@ -59,7 +64,7 @@ export async function changesOf(
   const parts = await connected(context, async (session) => {
     const found: string[] = []
     for (const [ordinal, step] of steps.entries()) {
-      found.push(...(await stepSql({ session, metadata, schema, key }, step, ordinal)))
+      found.push(...(await stepSql({ session, metadata, schema, key, before: options.before ?? 'row' }, step, ordinal)))
     }
     return found
   })
@@ -104,7 +109,13 @@ function stepsBetween(metadata: TableMetadata, name: string, to: Snapshot | null
   return [{ before: line[start] ?? null, after: last.after }]
 }
 
-type Diffing = { session: Session; metadata: TableMetadata; schema: Schema; key: string[] }
+type Diffing = {
+  session: Session
+  metadata: TableMetadata
+  schema: Schema
+  key: string[]
+  before: 'row' | 'key'
+}
 type State = { data: LiveFile[]; deletes: LiveFile[] }
 
 async function stateOf(metadata: TableMetadata, snapshot: Snapshot | null): Promise<State> {
@@ -115,38 +126,77 @@ async function stateOf(metadata: TableMetadata, snapshot: Snapshot | null): Prom
   }
 }
 
-/** The changes of one step: none, one or several queries. */
+/** The changes of one step: none, or a query. */
 async function stepSql(diffing: Diffing, { before, after }: Step, ordinal: number): Promise<string[]> {
   const [old, now] = [await stateOf(diffing.metadata, before), await stateOf(diffing.metadata, after)]
-  const gone = await lostRows(diffing, old, now)
-  const come = await lostRows(diffing, now, old)
+  const found =
+    (diffing.before === 'key' ? await typedByKey(diffing, old, now) : null) ?? (await typed(diffing, old, now))
+  if (found === null) return []
+  const columns = diffing.schema.fields.map(({ name }) => quoteName(name)).join(', ')
+  const heading = `_type AS _change_type, ${ordinal} AS _change_ordinal, CAST(${after['snapshot-id']} AS BIGINT) AS _commit_snapshot_id`
+  const isTold = diffing.before === 'key' ? ` WHERE _type <> 'UPDATE_BEFORE'` : ''
+  return [`SELECT ${heading}, ${columns} FROM ${found}${isTold}`]
+}
+
+/** Rows with `_type`; null for none. */
+async function typed(diffing: Diffing, old: State, now: State): Promise<string | null> {
   const { session, schema, key } = diffing
-  const columns = schema.fields.map(({ name }) => quoteName(name)).join(', ')
-  const heading = (type: string): string =>
-    `SELECT ${type} AS _change_type, ${ordinal} AS _change_ordinal, CAST(${after['snapshot-id']} AS BIGINT) AS _commit_snapshot_id, ${columns}`
-  if (gone === null && come === null) return []
-  if (gone === null) return [`${heading(`'INSERT'`)} FROM ${come}`]
-  if (come === null) return [`${heading(`'DELETE'`)} FROM ${gone}`]
+  const columns = schema.fields.map(({ name }) => name)
+  const gone = await lostRows(diffing, old, now, columns)
+  const come = await lostRows(diffing, now, old, columns)
+  if (gone === null) return come === null ? null : `(SELECT *, 'INSERT' AS _type FROM ${come})`
+  if (come === null) return `(SELECT *, 'DELETE' AS _type FROM ${gone})`
   const isUnique =
     key.length > 0 && (await hasUniqueKeys(session, gone, key)) && (await hasUniqueKeys(session, come, key))
-  const paired = isUnique ? keyedDifference : difference
-  return [`${heading('_type')} FROM ${paired(schema, key, gone, come)}`]
+  return (isUnique ? keyedDifference : difference)(schema, key, gone, come)
+}
+
+/**
+ * As `typed`, reading the keys alone of rows that went. Null where that does not do: where nothing went, a key went or came twice, or
+ * whole files went, most rows of which may have been carried over.
+ */
+async function typedByKey(diffing: Diffing, old: State, now: State): Promise<string | null> {
+  const { session, schema, key } = diffing
+  if (key.length === 0 || droppedFiles(old, now).length > 0) return null
+  const gone = await lostRows(diffing, old, now, key)
+  const come = await lostRows(
+    diffing,
+    now,
+    old,
+    schema.fields.map(({ name }) => name),
+  )
+  if (gone === null || come === null) return null
+  if (!(await hasUniqueKeys(session, gone, key)) || !(await hasUniqueKeys(session, come, key))) return null
+  const columns = schema.fields.map(({ name }) => {
+    const column = quoteName(name)
+    return key.includes(name) ? `CASE WHEN c._there THEN c.${column} ELSE g.${column} END AS ${column}` : `c.${column}`
+  })
+  return `(
+    SELECT ${columns.join(', ')}, CASE WHEN c._there IS NULL THEN 'DELETE' WHEN g._there THEN 'UPDATE_AFTER' ELSE 'INSERT' END AS _type
+    FROM ${pairing(key, gone, come)})`
+}
+
+const droppedFiles = (has: State, lacks: State): LiveFile[] => {
+  const kept = new Set(lacks.data.map(({ file_path }) => file_path))
+  return has.data.filter(({ file_path }) => !kept.has(file_path))
 }
 
 /** The rows that one state has and another has not, as far as files and deletes tell; null when there are none. */
-async function lostRows({ session, metadata, schema }: Diffing, has: State, lacks: State): Promise<string | null> {
-  const columns = schema.fields.map(({ name }) => name)
+async function lostRows(
+  { session, metadata, schema }: Diffing,
+  has: State,
+  lacks: State,
+  columns: readonly string[],
+): Promise<string | null> {
   const parts: string[] = []
-  const paths = (files: LiveFile[]): Set<string> => new Set(files.map(({ file_path }) => file_path))
-  const [kept, known] = [paths(lacks.data), paths(has.deletes)]
-  const dropped = has.data.filter(({ file_path }) => !kept.has(file_path))
+  const dropped = droppedFiles(has, lacks)
   if (dropped.length > 0) {
     parts.push(`FROM ${scanSql(await scanFiles(session, metadata, schema, dropped, has.deletes), columns, null)}`)
   }
+  const known = new Set(has.deletes.map(({ file_path }) => file_path))
   const deletes = lacks.deletes.filter(({ file_path }) => !known.has(file_path))
-  const concerned = has.data.filter(
-    (file) => kept.has(file.file_path) && deletes.some((more) => concerning(more)(file)),
-  )
+  const isDropped = new Set(dropped)
+  const concerned = has.data.filter((file) => !isDropped.has(file) && deletes.some((more) => concerning(more)(file)))
   if (concerned.length > 0) {
     const scan = await scanFiles(session, metadata, schema, concerned, has.deletes)
     const [file, position] = [quoteName(rowPlace.file), quoteName(rowPlace.position)]
@@ -164,17 +214,21 @@ async function hasUniqueKeys(session: Session, rows: string, key: readonly strin
   return repeated.length === 0
 }
 
+/** Rows that went, `g`, beside those that came, `c`, by their keys; `_there` is null on the side that has none. */
+function pairing(key: readonly string[], gone: string, come: string): string {
+  const on = key.map((name) => `g.${quoteName(name)} IS NOT DISTINCT FROM c.${quoteName(name)}`).join(' AND ')
+  return `(SELECT *, true AS _there FROM ${gone}) AS g FULL JOIN (SELECT *, true AS _there FROM ${come}) AS c ON ${on}`
+}
+
 /** Rows are paired by their keys, each of which either side has once; either side is read once. */
 function keyedDifference(schema: Schema, key: readonly string[], gone: string, come: string): string {
   const names = schema.fields.map(({ name }) => quoteName(name))
-  const on = key.map((name) => `g.${quoteName(name)} IS NOT DISTINCT FROM c.${quoteName(name)}`).join(' AND ')
   const differs = names.map((name) => `g.${name} IS DISTINCT FROM c.${name}`).join(' OR ')
   const pair = names.map((name, index) => `g.${name} AS g${index}, c.${name} AS c${index}`).join(', ')
   const side = (alias: string): string => names.map((name, index) => `${alias}${index} AS ${name}`).join(', ')
   return `(
     WITH pairs AS MATERIALIZED (
-      SELECT ${pair}, g._there AS _gone, c._there AS _come
-      FROM (SELECT *, true AS _there FROM ${gone}) AS g FULL JOIN (SELECT *, true AS _there FROM ${come}) AS c ON ${on}
+      SELECT ${pair}, g._there AS _gone, c._there AS _come FROM ${pairing(key, gone, come)}
       WHERE g._there IS NULL OR c._there IS NULL OR ${differs})
     SELECT ${side('g')}, CASE WHEN _come THEN 'UPDATE_BEFORE' ELSE 'DELETE' END AS _type FROM pairs WHERE _gone
     UNION ALL

@@ -32,5 +32,5 @@ export function writtenSince(
   if (!table.isOrdinary || before.database !== now.database || passed < 0n || passed > 2n ** 30n) return null
   const since = `age(t.xmin) <= age('${BigInt(before.xid) % 2n ** 32n}'::xid)`
   const numbers = own.filter((xid) => BigInt(xid) >= BigInt(before.xid)).map((xid) => BigInt(xid) % 2n ** 32n)
-  return numbers.length === 0 ? since : `${since} AND t.xmin::text <> ALL ('{${numbers.join(',')}}')`
+  return numbers.length === 0 ? since : `${since} AND t.xmin <> ALL ('{${numbers.join(',')}}'::xid[])`
 }

@@ -248,18 +248,22 @@ async function merge(
 /** Plays the changes between two states on the rows of the first. */
 async function checkChanges(table: Table, from: State, to: State, net: boolean, isKeyed: boolean): Promise<void> {
   if (to.snapshot === null) return
-  const changes = await table.changes({
+  const options = {
     ...(from.snapshot === null ? {} : { from: from.snapshot }),
     to: to.snapshot,
     net,
     ...(isKeyed ? { key: ['id'] } : {}),
-  })
+  }
+  const changes = await table.changes(options)
   const names = changes.columns.map(({ name }) => name)
   const log = await warehouse.show(`SELECT * FROM ${changes.sql} ORDER BY _change_ordinal`)
   // Columns as the snapshot has them, which are not always the newest.
   const columns = names.map((name) => to.columns.find((column) => column.name === name) ?? { id: -1, name })
   if (columns.some(({ id }) => id === -1)) return
   const list = modelRows(from.rows, columns).map((row) => JSON.stringify(row))
+  const byKey = await table.changes({ ...options, before: 'key' })
+  const keyLog = await warehouse.show(`SELECT * FROM ${byKey.sql} ORDER BY _change_ordinal`)
+  expect(keyLog.rows.filter(([type]) => type === 'UPDATE_BEFORE')).toEqual([])
   for (const ordinal of new Set(log.rows.map((row) => row[1]))) {
     const own = log.rows.filter((row) => row[1] === ordinal)
     const of = (...types: string[]): string[] =>
@@ -269,6 +273,8 @@ async function checkChanges(table: Table, from: State, to: State, net: boolean, 
       come.filter((row) => gone.includes(row)),
       'rows that did not change',
     ).toEqual([])
+    const told = keyLog.rows.filter((row) => row[1] === ordinal)
+    checkByKey(own, told, list, names.indexOf('id') + 3)
     for (const row of gone) {
       const at = list.indexOf(row)
       expect(at, `${row} is gone, but was not there`).toBeGreaterThanOrEqual(0)
@@ -277,4 +283,22 @@ async function checkChanges(table: Table, from: State, to: State, net: boolean, 
     list.push(...come)
   }
   expect(sorted(list.map((row) => JSON.parse(row)))).toEqual(modelRows(to.rows, columns))
+}
+
+/** With the keys alone of rows as they were: the same deletes, by id, and all that came; beside that, updates of rows to what they were. */
+function checkByKey(whole: unknown[][], told: unknown[][], before: string[], id: number): void {
+  const came = (log: unknown[][]): string[] =>
+    log
+      .filter(([type]) => type === 'INSERT' || type === 'UPDATE_AFTER')
+      .map(([type, , , ...row]) => `${type} ${JSON.stringify(texts(row))}`)
+      .sort()
+  const left = (log: unknown[][]): string[] => log.filter(([type]) => type === 'DELETE').map((row) => String(row[id]))
+  expect(left(told).sort()).toEqual(left(whole).sort())
+  const more = came(told)
+  for (const one of came(whole)) {
+    const at = more.indexOf(one)
+    expect(at, `${one} came, but is not told`).toBeGreaterThanOrEqual(0)
+    more.splice(at, 1)
+  }
+  for (const one of more) expect(before.map((row) => `UPDATE_AFTER ${row}`)).toContain(one)
 }

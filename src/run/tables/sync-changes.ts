@@ -2,10 +2,11 @@
 import * as path from 'node:path'
 import type { SyncChangesTask, SyncTable } from '../../define/sync-changes.ts'
 import { writeCsv } from '../../engines/duckdb/csv.ts'
+import { limiter } from '../../engines/limiter.ts'
 import { quoteName } from '../../engines/portable.ts'
 import { assert, MillraceError } from '../../errors.ts'
 import type { Table } from '../../iceberg/table.ts'
-import { type AppliedChanges, openSyncTarget, type SyncTarget } from '../../sinks/postgres.ts'
+import { type AppliedChanges, type ChangesToApply, openSyncTarget, type SyncTarget } from '../../sinks/postgres.ts'
 import type { PlannedTable, TableChange } from '../../types.ts'
 import { headId, snapshotsAfter } from './merge-record.ts'
 import { postgresConnection } from './postgres-connection.ts'
@@ -14,20 +15,27 @@ import type { TableContext, TableUnit, TableWork } from './table-work.ts'
 import { noCounts } from './table-work.ts'
 import { existingTable, tableRead } from './target-table.ts'
 import { isCopy } from './waiting-changes.ts'
-import { openWorkspace, type Workspace } from './workspace.ts'
+import { openWorkspace } from './workspace.ts'
 
 const tablesAtOnce = 2 // a server works on each in a process of its own; the embedded one takes them one after the other
 
 /** One unit for each table. */
 export async function openSyncChanges(task: SyncChangesTask, context: TableContext): Promise<TableWork> {
+  // What is to be sent is found with all threads for one table after the other: PostgreSQL has the first while the next is looked at.
+  const turns = limiter()
   return {
-    units: task.tables.map((table) => syncUnit(task, table, context)),
+    units: task.tables.map((table) => syncUnit(task, table, turns, context)),
     atOnce: tablesAtOnce,
     close: async () => {},
   }
 }
 
-function syncUnit(task: SyncChangesTask, sync: SyncTable, context: TableContext): TableUnit {
+function syncUnit(
+  task: SyncChangesTask,
+  sync: SyncTable,
+  turns: ReturnType<typeof limiter>,
+  context: TableContext,
+): TableUnit {
   const partition = `${sync.to.schema}.${sync.to.table}`
   const place = placeText(sync.to.database, sync.to)
   let source: Table | null = null
@@ -71,7 +79,7 @@ function syncUnit(task: SyncChangesTask, sync: SyncTable, context: TableContext)
     },
     change: async () => {
       assert(source !== null, `${partition} is changed as it was planned`)
-      return await send(task, sync, source, place, context)
+      return await send(task, sync, { source, place, turns }, context)
     },
   }
 }
@@ -79,43 +87,53 @@ function syncUnit(task: SyncChangesTask, sync: SyncTable, context: TableContext)
 async function send(
   task: SyncChangesTask,
   sync: SyncTable,
-  source: Table,
-  place: string,
+  { source, place, turns }: { source: Table; place: string; turns: ReturnType<typeof limiter> },
   context: TableContext,
 ): Promise<TableChange> {
   const to = headId(source)
   assert(to !== null, 'a table without a snapshot has nothing to send')
-  const target = await openSyncTarget(postgresConnection(sync.to.database, context.store), sync.to)
-  const workspace = await openWorkspace(context.lease)
+  const [target, found] = await turns(1, async () => {
+    const opened = await openSyncTarget(postgresConnection(sync.to.database, context.store), sync.to)
+    try {
+      return [opened, await findChanges(task, sync, source, to, opened, context)] as const
+    } catch (error) {
+      await opened.close()
+      throw error
+    }
+  })
   try {
-    const uuid = source.metadata['table-uuid']
-    const from = await target.lastSynced(uuid)
-    const applied =
-      from === to ? null : await apply(task, sync, source, { target, from, to, uuid, place }, workspace, context)
+    const copied = readCopyRecord(source)
+    const { conflicts, limitPercent } = task
+    const seen = copied?.source === place ? copied.position : null
+    const rules = { key: sync.key, run: context.run, conflicts, limitPercent, seen }
+    const applied = found === null ? null : await target.apply({ ...found.changes, ...rules })
     await source.setProperties({ [syncProperty]: JSON.stringify({ target: place, snapshot: to }) })
-    if (applied === null) return { snapshot: to, counts: noCounts }
+    if (found === null || applied === null) return { snapshot: to, counts: noCounts }
     await report(task, target, applied, context)
-    const { inserted, updated, deleted, conflicts } = applied
-    const rowsIn = applied.rows
-    const kept = task.conflicts === 'keep' ? conflicts : 0
-    const unchanged = Math.max(0, rowsIn - inserted - updated - deleted - kept)
-    return { snapshot: to, counts: { ...noCounts, rowsIn, inserted, updated, deleted, unchanged, conflicts } }
+    const { inserted, updated, deleted } = applied
+    const kept = task.conflicts === 'keep' ? applied.conflicts : 0
+    const unchanged = Math.max(0, found.rows - inserted - updated - deleted - kept)
+    const counts = { ...noCounts, inserted, updated, deleted, unchanged, rowsIn: found.rows }
+    return { snapshot: to, counts: { ...counts, conflicts: applied.conflicts } }
   } finally {
-    await workspace.close()
     await target.close()
   }
 }
 
-type Sending = { target: SyncTarget; from: string | null; to: string; uuid: string; place: string }
+type Found = { changes: Pick<ChangesToApply, 'files' | 'columns' | 'changeSet'>; rows: number }
 
-async function apply(
+/** What the target has not yet, as files; null where it has everything. */
+async function findChanges(
   task: SyncChangesTask,
   sync: SyncTable,
   source: Table,
-  { target, from, to, uuid, place }: Sending,
-  workspace: Workspace,
+  to: string,
+  target: SyncTarget,
   context: TableContext,
-): Promise<AppliedChanges & { rows: number }> {
+): Promise<Found | null> {
+  const uuid = source.metadata['table-uuid']
+  const from = await target.lastSynced(uuid)
+  if (from === to) return null
   const chain = snapshotsAfter(source, from)
   if (chain === null)
     throw new MillraceError(
@@ -130,26 +148,22 @@ async function apply(
         'not-found',
         `task ${task.name}  key ${key} is no column that can be synced (${names.join(', ')})`,
       )
-  const changes = await source.changes({
-    ...(from === null ? {} : { from: BigInt(from) }),
-    to: BigInt(to),
-    key: sync.key,
-  })
   const copies = chain.filter(isCopy).map((snapshot) => snapshot['snapshot-id'])
-  const sending = await workspace.keep('sending', sendingQuery(changes.sql, sync.key, names, copies))
-  const [row] = await workspace.session.rows(`SELECT count(*) AS n FROM ${sending}`)
-  const list = columns.map(({ name }) => quoteName(name)).join(', ')
-  const folder = path.join(context.lease.scratch, context.lease.unique())
-  // In the order of the key, PostgreSQL finds neighbours on the same pages of its index.
-  const inOrder = `ORDER BY ${sync.key.map(quoteName).join(', ')}`
-  const files = await writeCsv(workspace.session, `SELECT "$change", ${list} FROM ${sending} ${inOrder}`, folder)
-  const copied = readCopyRecord(source)
-  const applied = await target.apply({
-    ...{ files, columns, key: sync.key, run: context.run, conflicts: task.conflicts, limitPercent: task.limitPercent },
-    changeSet: { table: uuid, from, to },
-    seen: copied?.source === place ? copied.position : null,
-  })
-  return { ...applied, rows: Number(row?.n) }
+  const span = { ...(from === null ? {} : { from: BigInt(from) }), to: BigInt(to) }
+  const workspace = await openWorkspace(context.lease)
+  try {
+    const changes = await source.changes({ ...span, key: sync.key, before: 'key' })
+    const sending = await workspace.keep('sending', sendingQuery(changes.sql, sync.key, names, copies))
+    const [row] = await workspace.session.rows(`SELECT count(*) AS n FROM ${sending}`)
+    const folder = path.join(context.lease.scratch, context.lease.unique())
+    // In the order of the key, PostgreSQL finds neighbours on the same pages of its index.
+    const [list, order] = [names, sync.key].map((some) => some.map(quoteName).join(', '))
+    const query = `SELECT "$change", ${list} FROM ${sending} ORDER BY ${order}`
+    const files = await writeCsv(workspace.session, query, folder)
+    return { changes: { files, columns, changeSet: { table: uuid, from, to } }, rows: Number(row?.n) }
+  } finally {
+    await workspace.close()
+  }
 }
 
 /**
@@ -173,7 +187,7 @@ function sendingQuery(
           arg_max(${after}, 2 * _change_ordinal + CAST(${after} AS INT)) FILTER (${isCopied}) OVER k,
           first(_change_type IN ('DELETE', 'UPDATE_AFTER')) OVER (PARTITION BY ${keys} ORDER BY _change_ordinal, ${after})) AS "$was",
         row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS "$last"
-      FROM ${changes} WHERE _change_type <> 'UPDATE_BEFORE' WINDOW k AS (PARTITION BY ${keys}))
+      FROM ${changes} WINDOW k AS (PARTITION BY ${keys}))
     WHERE "$last" = 1 AND NOT "$copied"`
 }
 
