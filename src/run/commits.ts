@@ -153,9 +153,11 @@ async function withFolders(store: Store, moves: readonly PublishMove[]): Promise
     added.set(folders, [...(added.get(folders) ?? []), move])
   }
   const found: Move[] = moves.filter(({ kind }) => kind !== 'add-file')
+  const others = [...found.map(({ target }) => target), ...[...added.values()].map(folderOf)]
   for (const group of added.values()) {
-    const [staged, target] = [parentOf((group[0] as AddFile).staged), parentOf((group[0] as AddFile).target)]
-    const isNew = (await store.kind(target)) === 'missing' && (await hasOnly(store, staged, group))
+    const [staged, target] = [parentOf((group[0] as AddFile).staged), folderOf(group)]
+    const isAlone = others.filter((other) => isWithin(other, target) || isWithin(target, other)).length === 1
+    const isNew = isAlone && (await store.kind(target)) === 'missing' && (await hasOnly(store, staged, group))
     found.push(...(isNew ? [{ kind: 'add-folder' as const, staged, target }] : group))
   }
   return found
@@ -171,6 +173,8 @@ async function hasOnly(store: Store, folder: string, moves: readonly AddFile[]):
   )
 }
 
+const folderOf = (group: readonly AddFile[]): string => parentOf((group[0] as AddFile).target)
+const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`)
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 

@@ -4,6 +4,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { quoteText } from '../../src/engines/portable.ts'
+import { systemCode } from '../../src/errors.ts'
 import { foldCommits, type StoredCommit } from '../../src/run/commit-record.ts'
 import type { CommitRecord } from '../../src/types.ts'
 import { millrace } from '../cli.ts'
@@ -99,8 +100,12 @@ export async function readAnswer(root: string, day: string): Promise<Answer> {
 /** Absolute paths of what lies in a folder, in order of their names; none where it is missing. */
 export function filesIn(root: string, folder: string): string[] {
   const absolute = path.join(root, folder)
-  if (!fs.existsSync(absolute)) return []
-  return fs.readdirSync(absolute).map((name) => path.join(absolute, name))
+  try {
+    return fs.readdirSync(absolute).map((name) => path.join(absolute, name))
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
 }
 
 async function hashRows(files: string[]): Promise<{ rows: number; hash: string }> {
