@@ -1,7 +1,10 @@
 /** Iceberg tables below the root, as values: where a task writes and how its tables lie in files. */
 import { MillraceError } from '../errors.ts'
 
-/** How a table lies in files, in Iceberg's terms; what is missing is not partitioned and not sorted. */
+/**
+ * How a table lies in files, in Iceberg's terms; a new one that has none is neither partitioned nor sorted. What changes here holds
+ * for files that are written from then on.
+ */
 export type TableLayout = {
   /** Such as `admin_state`, `bucket(16, id)`, `day(changed_at)`. */
   partitionBy?: string[]

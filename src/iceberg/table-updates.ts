@@ -1,5 +1,6 @@
 /** Changes of a table's metadata that touch no data, as the catalog's updates. */
-import { currentSchema, defaultSpec } from './metadata.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { currentSchema, defaultSortOrder, defaultSpec } from './metadata.ts'
 import { partitionFields, sortFields } from './terms.ts'
 import type { PartitionField, Requirement, TableMetadata, Update } from './types.ts'
 
@@ -16,7 +17,9 @@ export function propertyChange(properties: Record<string, string | null>): Metad
   return { updates, requirements: [] }
 }
 
-/** Another partitioning for the files to come. Fields that an earlier one had keep their ids. */
+const unchanged: MetadataChange = { updates: [], requirements: [] }
+
+/** Another partitioning for the files to come; none where it is the same. Fields that an earlier one had keep their ids. */
 export function partitionChange(metadata: TableMetadata, terms: readonly string[]): MetadataChange {
   const known = metadata['partition-specs'].flatMap(({ fields }) => fields)
   let next = metadata['last-partition-id'] + 1
@@ -26,6 +29,7 @@ export function partitionChange(metadata: TableMetadata, terms: readonly string[
     next += 1
     return { ...field, 'field-id': next - 1 }
   })
+  if (isDeepStrictEqual(fields, defaultSpec(metadata).fields)) return unchanged
   return {
     updates: [
       { action: 'add-spec', spec: { 'spec-id': defaultSpec(metadata)['spec-id'] + 1, fields } },
@@ -38,10 +42,11 @@ export function partitionChange(metadata: TableMetadata, terms: readonly string[
   }
 }
 
-/** Another order for the files to come. */
+/** Another order for the files to come; none where it is the same. */
 export function sortChange(metadata: TableMetadata, terms: readonly string[]): MetadataChange {
   const orders = metadata['sort-orders'].map((order) => order['order-id'])
   const fields = sortFields(currentSchema(metadata), terms)
+  if (isDeepStrictEqual(fields, defaultSortOrder(metadata).fields)) return unchanged
   const id = fields.length === 0 ? 0 : Math.max(0, ...orders) + 1
   return {
     updates: [

@@ -18,14 +18,19 @@ export async function existingTable(warehouse: Warehouse, name: string): Promise
   }
 }
 
-/** Makes the table where it is missing, and adds the columns that it lacks. */
+/**
+ * Makes the table where it is missing; else adds the columns that it lacks, and has files to come lie as the layout says. Those that
+ * are there stay until they are rewritten.
+ */
 export async function targetTable(warehouse: Warehouse, name: string, definition: TargetDefinition): Promise<Table> {
   const table = await existingTable(warehouse, name)
   if (table === null) return await create(warehouse, name, definition)
   const has = new Set(table.schema.fields.map((field) => field.name.toLowerCase()))
   const added = definition.columns.filter((column) => !has.has(column.name.toLowerCase()))
   if (added.length > 0) await table.evolve(added.map(({ name: add, type }) => ({ add, type })))
-  const { properties = {} } = definition.layout ?? {}
+  const { partitionBy, sortBy, properties = {} } = definition.layout ?? {}
+  if (partitionBy !== undefined) await table.setPartitionBy(partitionBy)
+  if (sortBy !== undefined) await table.setSortBy(sortBy)
   const changed = Object.entries(properties).filter(([key, value]) => table.metadata.properties[key] !== value)
   if (changed.length > 0) await table.setProperties(Object.fromEntries(changed))
   return table

@@ -43,6 +43,32 @@ describe('ingest', () => {
     ])
   })
 
+  it('writes files to come in the layout that the definition has by then', async () => {
+    const layouts = async (): Promise<unknown[]> =>
+      withTables(root, async (warehouse) => {
+        const { metadata } = await warehouse.table('sss.part')
+        const fields = metadata['partition-specs'].at(-1)?.fields.map(({ name }) => name)
+        return [metadata['partition-specs'].length, fields, metadata['sort-orders'].length]
+      })
+    await drop('a', [row('1', 1, '2025-01-01'), row('2', 1, '2025-01-01', '20')].join(', '))
+    await runTasks(root, [task()])
+    const before = await layouts()
+    expect(before).toMatchObject([expect.any(Number), ['state'], expect.any(Number)])
+    await drop('b', row('1', 2, '2025-01-02'))
+    await runTasks(root, [task()])
+    expect(await layouts()).toEqual(before)
+    const other = { to: icebergTables('sss', { part: { partitionBy: ['bucket(2, id)'], sortBy: ['amount desc'] } }) }
+    await drop('c', [row('2', 2, '2025-01-03', '20'), row('3', 1, '2025-01-03')].join(', '))
+    await runTasks(root, [task(other)])
+    const [specs, , orders] = before as [number, unknown, number]
+    expect(await layouts()).toEqual([specs + 1, ['id_bucket'], orders + 1])
+    expect(await standing()).toEqual([
+      ['1', 2],
+      ['2', 2],
+      ['3', 1],
+    ])
+  })
+
   it('brings in rows that are late by more than the overlap, when the table has none of their key or an older one', async () => {
     await drop('a', [row('1', 1, '2025-01-01'), row('2', 1, '2025-06-01')].join(', '))
     await runTasks(root, [task()])
