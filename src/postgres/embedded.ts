@@ -42,6 +42,8 @@ export default function embedded(folder: string, lockWaitMs?: number): () => Pro
 async function open(folder: string, release: () => void): Promise<Database> {
   const where = path.join(folder, 'database')
   if (!fs.existsSync(where)) await make(folder, where)
+  // PostgreSQL's own lock, left by a process that was killed: one that it had no time to write keeps it from starting for good.
+  fs.rmSync(path.join(where, 'postmaster.pid'), { force: true })
   const openedMs = Date.now()
   const lite = await start(where)
   const { ino, birthtimeMs } = fs.statSync(where)

@@ -464,6 +464,13 @@ describe('the embedded database of process control', () => {
     }
   })
 
+  it.each(['', '42\n/half'])('is opened where a killed process left PostgreSQL’s own lock as %j', async (left) => {
+    const folder = copiedFolder()
+    fs.writeFileSync(path.join(folder, 'database/postmaster.pid'), left)
+    expect(await processControl({ folder }).start(job('run-1'))).toBe(1)
+    expect(await rowsOf((sql) => lookEmbedded(folder, sql))).toMatchObject([{ job_stat_nm: 'In Progress' }])
+  })
+
   it('that cannot be opened, or has no place, is named with what to do', async () => {
     const folder = copiedFolder()
     fs.truncateSync(path.join(folder, 'database/global/pg_control'))
