@@ -15,3 +15,8 @@ export function identityOf({ path, bytes, sha256 }: FileIdentity): FileIdentity 
 export function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
+
+/** The folder that a file lies in. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
+}

@@ -129,21 +129,24 @@ async function stateOf(metadata: TableMetadata, snapshot: Snapshot | null): Prom
 /** The changes of one step: none, or a query. */
 async function stepSql(diffing: Diffing, { before, after }: Step, ordinal: number): Promise<string[]> {
   const [old, now] = [await stateOf(diffing.metadata, before), await stateOf(diffing.metadata, after)]
+  const names = diffing.schema.fields.map(({ name }) => name)
+  const come = await lostRows(diffing, now, old, names)
+  const isByKey = diffing.before === 'key'
   const found =
-    (diffing.before === 'key' ? await typedByKey(diffing, old, now) : null) ?? (await typed(diffing, old, now))
+    (isByKey ? await typedByKey(diffing, old, now, come) : null) ??
+    (await typed(diffing, await lostRows(diffing, old, now, names), come))
   if (found === null) return []
-  const columns = diffing.schema.fields.map(({ name }) => quoteName(name)).join(', ')
   const heading = `_type AS _change_type, ${ordinal} AS _change_ordinal, CAST(${after['snapshot-id']} AS BIGINT) AS _commit_snapshot_id`
-  const isTold = diffing.before === 'key' ? ` WHERE _type <> 'UPDATE_BEFORE'` : ''
-  return [`SELECT ${heading}, ${columns} FROM ${found}${isTold}`]
+  const isTold = isByKey ? ` WHERE _type <> 'UPDATE_BEFORE'` : ''
+  return [`SELECT ${heading}, ${names.map(quoteName).join(', ')} FROM ${found}${isTold}`]
 }
 
-/** Rows with `_type`; null for none. */
-async function typed(diffing: Diffing, old: State, now: State): Promise<string | null> {
-  const { session, schema, key } = diffing
-  const columns = schema.fields.map(({ name }) => name)
-  const gone = await lostRows(diffing, old, now, columns)
-  const come = await lostRows(diffing, now, old, columns)
+/** Rows that went and rows that came, with `_type`; null for none. */
+async function typed(
+  { session, schema, key }: Diffing,
+  gone: string | null,
+  come: string | null,
+): Promise<string | null> {
   if (gone === null) return come === null ? null : `(SELECT *, 'INSERT' AS _type FROM ${come})`
   if (come === null) return `(SELECT *, 'DELETE' AS _type FROM ${gone})`
   const isUnique =
@@ -152,20 +155,14 @@ async function typed(diffing: Diffing, old: State, now: State): Promise<string |
 }
 
 /**
- * As `typed`, reading the keys alone of rows that went. Null where that does not do: where nothing went, a key went or came twice, or
- * whole files went, most rows of which may have been carried over.
+ * As `typed`, reading the keys alone of rows that went. Null where that does not do: where nothing went or came, a key went or came
+ * twice, or whole files went, most rows of which may have been carried over.
  */
-async function typedByKey(diffing: Diffing, old: State, now: State): Promise<string | null> {
+async function typedByKey(diffing: Diffing, old: State, now: State, come: string | null): Promise<string | null> {
   const { session, schema, key } = diffing
-  if (key.length === 0 || droppedFiles(old, now).length > 0) return null
+  if (come === null || key.length === 0 || droppedFiles(old, now).length > 0) return null
   const gone = await lostRows(diffing, old, now, key)
-  const come = await lostRows(
-    diffing,
-    now,
-    old,
-    schema.fields.map(({ name }) => name),
-  )
-  if (gone === null || come === null) return null
+  if (gone === null) return null
   if (!(await hasUniqueKeys(session, gone, key)) || !(await hasUniqueKeys(session, come, key))) return null
   const columns = schema.fields.map(({ name }) => {
     const column = quoteName(name)
@@ -176,7 +173,8 @@ async function typedByKey(diffing: Diffing, old: State, now: State): Promise<str
     FROM ${pairing(key, gone, come)})`
 }
 
-const droppedFiles = (has: State, lacks: State): LiveFile[] => {
+/** The data files that one state has and another has not. */
+function droppedFiles(has: State, lacks: State): LiveFile[] {
   const kept = new Set(lacks.data.map(({ file_path }) => file_path))
   return has.data.filter(({ file_path }) => !kept.has(file_path))
 }

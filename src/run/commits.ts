@@ -3,6 +3,8 @@
  * forward by whoever comes next, never back. What was staged without a record is removed.
  */
 import { MillraceError } from '../errors.ts'
+import { fileName, folderOf } from '../formats/file-identity.ts'
+import { groupBy } from '../iceberg/group-by.ts'
 import type { ReadableStore, Store } from '../store.ts'
 import type { CommitRecord, PublishedPartition, PublishMove } from '../types.ts'
 import { foldCommits, type StoredCommit, storedCommit } from './commit-record.ts'
@@ -146,37 +148,37 @@ type Move = PublishMove | { kind: 'add-folder'; staged: string; target: string }
 
 /** A new partition: of files that were staged by themselves and go to a folder which is not there yet, the folder moves. */
 async function withFolders(store: Store, moves: readonly PublishMove[]): Promise<Move[]> {
-  const added = new Map<string, AddFile[]>()
-  for (const move of moves) {
-    if (move.kind !== 'add-file') continue
-    const folders = `${parentOf(move.staged)} ${parentOf(move.target)}`
-    added.set(folders, [...(added.get(folders) ?? []), move])
-  }
   const found: Move[] = moves.filter(({ kind }) => kind !== 'add-file')
-  const others = [...found.map(({ target }) => target), ...[...added.values()].map(folderOf)]
-  for (const group of added.values()) {
-    const [staged, target] = [parentOf((group[0] as AddFile).staged), folderOf(group)]
-    const isAlone = others.filter((other) => isWithin(other, target) || isWithin(target, other)).length === 1
-    const isNew = isAlone && (await store.kind(target)) === 'missing' && (await hasOnly(store, staged, group))
+  const replaced = new Set(found.map(({ target }) => target))
+  const added = groupBy(
+    moves.filter((move) => move.kind === 'add-file'),
+    ({ target }) => folderOf(target),
+  )
+  const targets = new Set([...replaced, ...added.keys()])
+  const above = new Set([...targets].flatMap(foldersAbove))
+  for (const [target, group] of added) {
+    const isAlone = !replaced.has(target) && !above.has(target) && !foldersAbove(target).some((one) => targets.has(one))
+    const isNew = isAlone && (await store.kind(target)) === 'missing' && (await hasOnly(store, group))
+    const staged = folderOf((group[0] as AddFile).staged)
     found.push(...(isNew ? [{ kind: 'add-folder' as const, staged, target }] : group))
   }
   return found
 }
 
-async function hasOnly(store: Store, folder: string, moves: readonly AddFile[]): Promise<boolean> {
-  const { files, folders, unnamed } = await store.list(folder)
-  const names = new Set(
-    moves.filter(({ staged, target }) => nameOf(staged) === nameOf(target)).map(({ staged }) => staged),
+/** Whether one staged folder holds these files, under the names that they are to have, and nothing else. */
+async function hasOnly(store: Store, moves: readonly AddFile[]): Promise<boolean> {
+  const { files, folders, unnamed } = await store.list(folderOf((moves[0] as AddFile).staged))
+  const kept = new Set(
+    moves.filter(({ staged, target }) => fileName(staged) === fileName(target)).map(({ staged }) => staged),
   )
-  return (
-    files.length === moves.length && files.every(({ path }) => names.has(path)) && folders.length + unnamed.length === 0
-  )
+  const isSame = files.length === moves.length && files.every(({ path }) => kept.has(path))
+  return isSame && folders.length + unnamed.length === 0
 }
 
-const folderOf = (group: readonly AddFile[]): string => parentOf((group[0] as AddFile).target)
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`)
-const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
-const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+function foldersAbove(path: string): string[] {
+  const names = path.split('/')
+  return names.slice(1).map((_, at) => names.slice(0, at + 1).join('/'))
+}
 
 async function makeMove(store: Store, move: Move): Promise<void> {
   const isStaged = move.staged !== null && (await store.kind(move.staged)) !== 'missing'

@@ -1,6 +1,6 @@
 /** Makes of a plan and what an engine staged the record that publishes it, and checks the balance first. */
 import { assert, MillraceError } from '../errors.ts'
-import { fileName, identityText } from '../formats/file-identity.ts'
+import { fileName, folderOf, identityText } from '../formats/file-identity.ts'
 import type { Store } from '../store.ts'
 import type {
   CommitCounts,
@@ -65,7 +65,7 @@ export async function publicationOf(plan: Plan, staged: Staged, context: Publica
 /** Files first, then the folders that name them. What lies there must be what the engine said that it wrote. */
 async function makeDurable(staged: Staged, { store, staging, signal }: PublicationContext): Promise<void> {
   const written = new Map(staged.files.map(({ path, bytes }) => [`${staging}/${path}`, bytes]))
-  const folders = new Set([...written.keys()].map((path) => path.slice(0, path.lastIndexOf('/'))))
+  const folders = new Set([...written.keys()].map(folderOf))
   for (const folder of folders) {
     for (const { path, bytes } of (await store.list(folder)).files) {
       assert(written.get(path) === bytes, `${path} has ${bytes} bytes, the engine wrote ${written.get(path)}`)
@@ -76,7 +76,7 @@ async function makeDurable(staged: Staged, { store, staging, signal }: Publicati
     await Promise.all(paths.slice(start, start + filesAtOnce).map((path) => store.sync(path)))
     if (signal.aborted) throw new MillraceError('cancelled', 'stopped on request')
   }
-  for (const folder of new Set(paths.map((path) => path.slice(0, path.lastIndexOf('/'))))) await store.sync(folder)
+  for (const folder of new Set(paths.map(folderOf))) await store.sync(folder)
 }
 
 /** Every file consumed so far, and by this plan; a file that was refused before and is read now takes its place. */
@@ -204,7 +204,7 @@ function moves(step: PublishStep, staged: Staged, staging: string, plan: Plan): 
     }))
   }
   const [first] = files
-  const folder = first === undefined ? null : `${staging}/${first.path.slice(0, first.path.lastIndexOf('/'))}`
+  const folder = first === undefined ? null : folderOf(`${staging}/${first.path}`)
   const trash = `${staging}/trash/${step.output}${step.part === undefined ? '' : `/part-${encodeURIComponent(step.part)}`}`
   return [{ kind: 'replace-folder', staged: folder, target: step.target, trash }]
 }

@@ -1,6 +1,6 @@
 /** Looks at what DMS wrote since the last landing. */
 import type { LandTask } from '../define/land.ts'
-import { limiter } from '../engines/limiter.ts'
+import { type Limiter, limiter } from '../engines/limiter.ts'
 import { MillraceError } from '../errors.ts'
 import { identityText } from '../formats/file-identity.ts'
 import { inspectParquet } from '../formats/parquet.ts'
@@ -53,7 +53,7 @@ function refusedUnit({ from }: LandTask, table: string, folders: string[]): Plan
 }
 
 /** A table's folder may be written in another case than its definition. */
-type Source = { folder: string; table: string; turns: ReturnType<typeof limiter> }
+type Source = { folder: string; table: string; turns: Limiter }
 
 function landUnit(task: LandTask, pipeline: string, source: Source, context: SurveyContext): PlanUnit {
   let survey: LandSurvey | undefined

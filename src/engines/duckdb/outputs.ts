@@ -92,9 +92,10 @@ export async function writeParts(
   )
   const files: StagedFile[] = []
   for (const { filename, count, file_size_bytes: bytes } of stats) {
-    const part = Number(/=(\d+)$/.exec(path.dirname(String(filename)))?.[1])
-    fs.renameSync(String(filename), path.join(path.dirname(String(filename)), name))
-    fs.renameSync(path.dirname(String(filename)), path.join(folder, String(part)))
+    const own = path.dirname(String(filename))
+    const part = Number(/=(\d+)$/.exec(own)?.[1])
+    fs.renameSync(String(filename), path.join(own, name))
+    fs.renameSync(own, path.join(folder, String(part)))
     files.push({
       output: output.name,
       path: `${output.name}/${part}/${name}`,

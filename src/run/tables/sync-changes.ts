@@ -2,7 +2,7 @@
 import * as path from 'node:path'
 import type { SyncChangesTask, SyncTable } from '../../define/sync-changes.ts'
 import { writeCsv } from '../../engines/duckdb/csv.ts'
-import { limiter } from '../../engines/limiter.ts'
+import { type Limiter, limiter } from '../../engines/limiter.ts'
 import { quoteName } from '../../engines/portable.ts'
 import { assert, MillraceError } from '../../errors.ts'
 import type { Table } from '../../iceberg/table.ts'
@@ -30,12 +30,7 @@ export async function openSyncChanges(task: SyncChangesTask, context: TableConte
   }
 }
 
-function syncUnit(
-  task: SyncChangesTask,
-  sync: SyncTable,
-  turns: ReturnType<typeof limiter>,
-  context: TableContext,
-): TableUnit {
+function syncUnit(task: SyncChangesTask, sync: SyncTable, turns: Limiter, context: TableContext): TableUnit {
   const partition = `${sync.to.schema}.${sync.to.table}`
   const place = placeText(sync.to.database, sync.to)
   let source: Table | null = null
@@ -87,7 +82,7 @@ function syncUnit(
 async function send(
   task: SyncChangesTask,
   sync: SyncTable,
-  { source, place, turns }: { source: Table; place: string; turns: ReturnType<typeof limiter> },
+  { source, place, turns }: { source: Table; place: string; turns: Limiter },
   context: TableContext,
 ): Promise<TableChange> {
   const to = headId(source)

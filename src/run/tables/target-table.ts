@@ -3,6 +3,7 @@ import type { TableLayout } from '../../define/iceberg-tables.ts'
 import { hasCode } from '../../errors.ts'
 import { snapshotTotals } from '../../iceberg/summary.ts'
 import type { Table } from '../../iceberg/table.ts'
+import { partitionChange, sortChange } from '../../iceberg/table-updates.ts'
 import type { Warehouse } from '../../iceberg/warehouse.ts'
 import type { Column, TableCounts, TableRead } from '../../types.ts'
 
@@ -29,8 +30,11 @@ export async function targetTable(warehouse: Warehouse, name: string, definition
   const added = definition.columns.filter((column) => !has.has(column.name.toLowerCase()))
   if (added.length > 0) await table.evolve(added.map(({ name: add, type }) => ({ add, type })))
   const { partitionBy, sortBy, properties = {} } = definition.layout ?? {}
-  if (partitionBy !== undefined) await table.setPartitionBy(partitionBy)
-  if (sortBy !== undefined) await table.setSortBy(sortBy)
+  // Looked at first, for setting reads the table's metadata again.
+  const { metadata } = table
+  if (partitionBy !== undefined && partitionChange(metadata, partitionBy).updates.length > 0)
+    await table.setPartitionBy(partitionBy)
+  if (sortBy !== undefined && sortChange(metadata, sortBy).updates.length > 0) await table.setSortBy(sortBy)
   const changed = Object.entries(properties).filter(([key, value]) => table.metadata.properties[key] !== value)
   if (changed.length > 0) await table.setProperties(Object.fromEntries(changed))
   return table
