@@ -123,6 +123,23 @@ function conjuncts(condition: string): string[] {
   return [...parts, condition.slice(start)].map((part) => part.trim())
 }
 
+/**
+ * The tables by which rows of a chain's first table lead to those of another: one that it is joined to, and all that this one needs.
+ * Of several the fewest rows, as `rowsOf` counts them. None where it is joined to the first table alone, or is it.
+ */
+export function wayTo(chain: JoinChain, table: ChainedTable, rowsOf: (table: string) => number): ChainedTable[] {
+  const needed = (name: string): string[] => [
+    name,
+    ...(chain.find((one) => one.table === name)?.needs ?? []).flatMap(needed),
+  ]
+  const ways = table.needs.map((need) => {
+    const names = new Set(needed(need))
+    const tables = chain.slice(1).filter((one) => names.has(one.table))
+    return { tables, rows: tables.reduce((sum, one) => sum + rowsOf(one.table), 0) }
+  })
+  return ways.sort((a, b) => a.rows - b.rows)[0]?.tables ?? []
+}
+
 /** The tables that are joined from the left and that no other join needs: they add columns to rows, and take none away. */
 export function onlyAdding(chain: JoinChain): string[] {
   const needed = new Set(chain.filter(({ isLeft }) => !isLeft).flatMap(({ needs }) => needs))

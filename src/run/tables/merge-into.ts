@@ -132,7 +132,7 @@ async function computeRows(
     if ('keys' in found) {
       const [row] = await session.rows(`SELECT count(*) AS n FROM memory.main.${found.keys}`)
       if (Number(row?.n) === 0) return null
-      await defineInputs(task, inputs, found.keys, workspace)
+      if (!found.isDefined) await defineInputs(task, inputs, found.keys, workspace)
       return await workspace.keep('merging', rowsOfKeys(task, `memory.main.${found.keys}`))
     }
   }

@@ -2,7 +2,15 @@
 import type { MergeIntoTask } from '../../define/merge-into.ts'
 import { quoteName } from '../../engines/portable.ts'
 import type { Table } from '../../iceberg/table.ts'
-import { filtersLeft, joinChain, linksOf, onlyAdding } from '../../plan/join-chain.ts'
+import {
+  type ChainedTable,
+  filtersLeft,
+  type JoinChain,
+  joinChain,
+  linksOf,
+  onlyAdding,
+  wayTo,
+} from '../../plan/join-chain.ts'
 import { joinedInner, keysOf, restrictedInput } from '../../plan/merge-into.ts'
 import { type ChangedInput, inputQuery, keepChanges, type MergeInput } from './merge-inputs.ts'
 import type { Stretch } from './merge-record.ts'
@@ -16,6 +24,9 @@ const before = `_change_type IN ('DELETE', 'UPDATE_BEFORE')`
 /** For SQL: an input's changed rows, as they were and are, all rows it has or had, and those that it had. */
 type Parts = { rows: string; all: string; before: string }
 
+/** A table of the keys; `isDefined`: the inputs stand for their rows now already, cut to those that may have one of the keys. */
+type Touched = { keys: string; isDefined: boolean }
+
 /**
  * Makes a table of the keys, or says why all must be computed. A row of the result that changed came of a changed row of an input,
  * then or now: so each changed input is looked at by its changed rows alone, the others with all rows that they have and had.
@@ -26,24 +37,34 @@ export async function touchedKeys(
   changed: readonly ChangedInput[],
   target: { table: Table; stretches: readonly Stretch[] },
   workspace: Workspace,
-): Promise<{ keys: string } | { why: string }> {
+): Promise<Touched | { why: string }> {
   const parts = await changedParts(task, changed, workspace)
   if ('why' in parts) return parts
+  const ofTarget = await keysOfTarget(task, target, workspace)
+  if (ofTarget !== null && 'why' in ofTarget) return ofTarget
+  const others = ofTarget === null ? [] : [ofTarget.select]
   for (const input of inputs)
     await workspace.define(input.name, parts.of.get(input.name)?.all ?? (await inputQuery(task, input)))
-  const reached = await keysByReach(task, inputs, parts.of, workspace)
-  const selects = reached === null ? await keysByInput(task, parts.of, workspace) : reached
-  if ('why' in selects) return selects
-  if (target.stretches.length > 0) {
-    const keys = task.on.map(quoteName)
-    const columns = [...keys, '_change_type']
-    const kept = await keepChanges(workspace, target.table, target.stretches, columns)
-    if (kept === null) return { why: `the history of ${task.into} is gone` }
-    const many = await tooMany(task, task.into, target.table, kept, workspace)
-    if (many !== null) return { why: many }
-    selects.push(`SELECT ${keys.join(', ')} FROM memory.main.${kept}`)
-  }
-  return { keys: await workspace.keep('keys', `SELECT DISTINCT * FROM (${selects.join(' UNION ALL ')})`) }
+  const reached = await keysByReach(task, inputs, parts.of, others, workspace)
+  const found = reached ?? (await keysByInput(task, parts.of, workspace))
+  if ('why' in found) return found
+  const selects = [...found.selects, ...others]
+  const keys = await workspace.keep('keys', `SELECT DISTINCT * FROM (${selects.join(' UNION ALL ')})`)
+  return { keys, isDefined: found.isDefined }
+}
+
+/** The keys of rows of the target that others changed; null where there are none. */
+async function keysOfTarget(
+  task: MergeIntoTask,
+  { table, stretches }: { table: Table; stretches: readonly Stretch[] },
+  workspace: Workspace,
+): Promise<{ select: string } | { why: string } | null> {
+  if (stretches.length === 0) return null
+  const keys = task.on.map(quoteName)
+  const kept = await keepChanges(workspace, table, stretches, [...keys, '_change_type'])
+  if (kept === null) return { why: `the history of ${task.into} is gone` }
+  const many = await tooMany(task, task.into, table, kept, workspace)
+  return many === null ? { select: `SELECT ${keys.join(', ')} FROM memory.main.${kept}` } : { why: many }
 }
 
 async function changedParts(
@@ -69,16 +90,19 @@ async function changedParts(
   return { of }
 }
 
+type Selects = { selects: string[]; isDefined: boolean }
+
 /**
- * Of a chain of joins: which rows of its first table the changed rows reach, and which keys those lead to. Only the tables between are
- * read for the one, and the whole chain once for the other. Null for a query of another form.
+ * Of a chain of joins: which rows of its first table the changed rows reach, and which keys those lead to. All other tables are cut to
+ * what may have one of these keys, once for finding them and for computing their rows. Null for a query of another form.
  */
 async function keysByReach(
   task: MergeIntoTask,
   inputs: readonly MergeInput[],
   parts: ReadonlyMap<string, Parts>,
+  others: readonly string[],
   workspace: Workspace,
-): Promise<string[] | { why: string } | null> {
+): Promise<Selects | { why: string } | null> {
   const chain = joinChain(task.using.sql)
   const first = inputs.find(({ name }) => name === chain?.[0]?.table)
   if (chain === null || first === undefined) return null
@@ -87,31 +111,90 @@ async function keysByReach(
   const { schema } = first.table
   const ids = schema['identifier-field-ids'] ?? []
   const columns = schema.fields.filter(({ id }) => ids.includes(id)).map(({ name }) => name)
-  if (columns.length === 0 || parts.size === 0) return parts.size === 0 ? [] : null
+  if (parts.size === 0) return { selects: [], isDefined: false }
+  if (columns.length === 0) return null
   const links = linksOf(chain)
-  const chainRows = rowsOfInputs(task, inputs, parts)
-  const changed = new Map([...parts].map(([name, { rows }]) => [name, rows]))
-  const reaching = await reachFirst(chain, links, changed, columns, chainRows, workspace)
+  const rows = rowsOfInputs(task, inputs, parts)
+  const changed = new Map([...parts].map(([name, part]) => [name, part.rows]))
+  const reaching = await reachFirst(chain, links, changed, columns, rows, workspace)
   if (reaching === null) return null
   const list = columns.map(quoteName).join(', ')
   const reached = await workspace.share(`SELECT DISTINCT ${list} FROM (${reaching})`)
   const many = await tooManyReached(first.name, first.table, reached, workspace)
   if (many !== null) return { why: many }
-  const values = `memory.main.${reached}`
-  const all = await chainRows.read(
-    first.name,
-    columns.map((column) => ({ column, values })),
-  )
-  const rows = await workspace.share(restrictedInput(all, columns, values))
-  await workspace.define(first.name, `SELECT * FROM memory.main.${rows}`)
+  const cut = await restrictTable(first.name, columns, `memory.main.${reached}`, rows, workspace)
+  const start = new Map([[first.name, cut]])
+  const byKeys = await cutByKeys(task, chain, start, others, rows, workspace)
   // No key comes of them, so that they need not be read to find keys.
   const adding = onlyAdding(chain)
+  const leading = links.filter(({ table, other }) => !adding.includes(table.table) && !adding.includes(other.table))
+  const tables = byKeys ?? (await narrowChain(leading, start, rows, workspace))
+  const define = async (kept: ReadonlyMap<string, CutTable>, which: 'all' | 'now'): Promise<void> => {
+    for (const [name, { from }] of kept) {
+      const [less, where] = parts.has(name)
+        ? [` EXCLUDE (${had})`, which === 'now' ? ` WHERE NOT ${had}` : '']
+        : ['', '']
+      await workspace.define(name, `SELECT *${less} FROM ${from}${where}`)
+    }
+  }
+  await define(new Map([...tables, ...start]), 'all')
   for (const input of inputs.filter(({ name }) => adding.includes(name)))
     await workspace.define(input.name, `SELECT * FROM (${await inputQuery(task, input)}) WHERE false`)
-  const others = links.filter(({ table, other }) => !adding.includes(table.table) && !adding.includes(other.table))
-  const cut = await cutTable(`memory.main.${rows}`, chainRows.count(first.name), workspace)
-  await narrowChain(others, new Map([[first.name, cut]]), chainRows, workspace)
-  return [`SELECT * FROM memory.main.${await workspace.keep('reached_keys', keysOf(task, task.using.sql))}`]
+  const keys = await workspace.keep('reached_keys', keysOf(task, task.using.sql))
+  if (byKeys !== null) {
+    for (const input of inputs) await workspace.define(input.name, await inputQuery(task, input))
+    await define(byKeys, 'now')
+  }
+  return { selects: [`SELECT * FROM memory.main.${keys}`], isDefined: byKeys !== null }
+}
+
+/**
+ * Cuts a chain to the rows that have a key of those that rows of its first table lead to, by the table with columns of the key that is
+ * found with the least reading: first that one, by the tables between, then all others by it. Null where there is none.
+ */
+async function cutByKeys(
+  task: MergeIntoTask,
+  chain: JoinChain,
+  start: ReadonlyMap<string, CutTable>,
+  others: readonly string[],
+  rows: ChainRows,
+  workspace: Workspace,
+): Promise<Map<string, CutTable> | null> {
+  const first = chain[0] as ChainedTable
+  const ways = chain
+    .filter(({ table, isLeft }) => !isLeft && task.incremental?.restrict[table] !== undefined)
+    .map((table) => ({ table, way: table === first ? [] : [...wayTo(chain, table, rows.count), table] }))
+  const costOf = (way: readonly ChainedTable[]): number => way.reduce((sum, { table }) => sum + rows.count(table), 0)
+  const [best] = ways.sort((a, b) => costOf(a.way) - costOf(b.way))
+  if (best === undefined) return null
+  const links = linksOf(chain)
+  const between = links.filter(({ table, other }) =>
+    [table, other].every((one) => one === first || best.way.includes(one)),
+  )
+  const found = (await narrowChain(between, start, rows, workspace)).get(best.table.table)
+  if (found === undefined) return null
+  const columns = task.incremental?.restrict[best.table.table] ?? []
+  const list = columns.map(quoteName).join(', ')
+  const selects = [`SELECT ${list} FROM ${found.from}`, ...others.map((select) => `SELECT ${list} FROM (${select})`)]
+  const values = `memory.main.${await workspace.share(`SELECT DISTINCT * FROM (${selects.join(' UNION ALL ')})`)}`
+  const cut = await restrictTable(best.table.table, columns, values, rows, workspace)
+  return await narrowChain(links, new Map([[best.table.table, cut]]), rows, workspace)
+}
+
+/** The rows of a table whose columns are those of a row of `values`. */
+async function restrictTable(
+  name: string,
+  columns: readonly string[],
+  values: string,
+  rows: ChainRows,
+  workspace: Workspace,
+): Promise<CutTable> {
+  const query = await rows.read(
+    name,
+    columns.map((column) => ({ column, values })),
+  )
+  const kept = await workspace.share(restrictedInput(query, columns, values))
+  return await cutTable(`memory.main.${kept}`, rows.count(name), workspace)
 }
 
 /** Of any other query: it is run for each changed input, whose changed rows alone are there. */
@@ -119,7 +202,7 @@ async function keysByInput(
   task: MergeIntoTask,
   parts: ReadonlyMap<string, Parts>,
   workspace: Workspace,
-): Promise<string[] | { why: string }> {
+): Promise<Selects | { why: string }> {
   const selects: string[] = []
   for (const [name, part] of parts) {
     const sql = joinedInner(task.using.sql, name)
@@ -128,7 +211,7 @@ async function keysByInput(
     selects.push(`SELECT * FROM memory.main.${await workspace.keep(`keys_${selects.length}`, keysOf(task, sql))}`)
     await workspace.define(name, part.all)
   }
-  return selects
+  return { selects, isDefined: false }
 }
 
 const reachedPercentMax = 50 // beyond it the chain is nearly run whole to find keys, and then again for them
@@ -156,7 +239,9 @@ async function tooManyReached(
   return share.percent > reachedPercentMax ? `${share.text} rows of ${name} are concerned` : null
 }
 
-/** The inputs as a chain's tables, with the rows that they had. */
+const had = quoteName('$had')
+
+/** The inputs as a chain's tables; where there are rows that one had, they are among them, and `$had` tells them. */
 function rowsOfInputs(
   task: MergeIntoTask,
   inputs: readonly MergeInput[],
@@ -169,7 +254,8 @@ function rowsOfInputs(
     read: async (name, among) => {
       const now = await inputQuery(task, of(name), among)
       const part = parts.get(name)
-      return part === undefined ? now : `${now} UNION ALL BY NAME ${part.before}`
+      if (part === undefined) return now
+      return `SELECT *, false AS ${had} FROM (${now}) UNION ALL BY NAME SELECT *, true AS ${had} FROM (${part.before})`
     },
   }
 }
@@ -208,5 +294,6 @@ export async function defineInputs(
   }
   const chain = joinChain(task.using.sql)
   if (chain === null || !chain.every(({ table }) => inputs.some(({ name }) => name === table))) return
-  await narrowChain(linksOf(chain), cut, rows, workspace)
+  for (const [name, { from }] of await narrowChain(linksOf(chain), cut, rows, workspace))
+    await workspace.define(name, `SELECT * FROM ${from}`)
 }

@@ -19,15 +19,15 @@ export type ChainRows = {
 export type CutTable = { from: string; share: number }
 
 /**
- * Cuts all tables that links lead to, beginning with those of `start`, which are cut already. The rows of the chain's joins stay the
- * same: what is left out is joined to nothing that is left.
+ * Cuts all tables that links lead to, beginning with those of `start`, which are cut already; gives these and those. The rows of the
+ * chain's joins stay the same: what is left out is joined to nothing that is left.
  */
 export async function narrowChain(
   links: readonly Link[],
   start: ReadonlyMap<string, CutTable>,
   rows: ChainRows,
   workspace: Workspace,
-): Promise<void> {
+): Promise<Map<string, CutTable>> {
   const done = new Map(start)
   for (;;) {
     const open = links
@@ -42,11 +42,9 @@ export async function narrowChain(
         return by === undefined || by.share > shareMax || done.has(step.cut.table) ? [] : [{ ...step, ...by }]
       })
     const [next] = open.sort((a, b) => a.share - b.share)
-    if (next === undefined) return
+    if (next === undefined) return done
     const steps = open.filter(({ cut }) => cut === next.cut)
-    const cut = await keepJoined(next.cut, ['*'], steps, rows, workspace)
-    done.set(next.cut.table, cut)
-    await workspace.define(next.cut.table, `SELECT * FROM ${cut.from}`)
+    done.set(next.cut.table, await keepJoined(next.cut, ['*'], steps, rows, workspace))
   }
 }
 
