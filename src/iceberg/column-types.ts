@@ -64,20 +64,24 @@ export function childrenOf(type: FieldType): Pick<Field, 'id' | 'name' | 'type'>
   }
 }
 
-/** A primitive field at any depth. Those below lists and maps have no bounds, for a row may have several values of them. */
-export type Leaf = { id: number; type: string; isRepeated: boolean }
+/**
+ * A primitive field at any depth, with its full name, `a.b`. Those below lists and maps have no bounds, for a row may have several values
+ * of them.
+ */
+export type Leaf = { id: number; name: string; type: string; isRepeated: boolean }
 
 /** The primitive fields by the path that DuckDB's statistics give them: `"a"."b"`. */
 export function leavesByPath(fields: readonly Field[]): Map<string, Leaf> {
   const leaves = new Map<string, Leaf>()
-  const walk = (path: string, id: number, type: FieldType, isRepeated: boolean): void => {
-    if (typeof type === 'string') leaves.set(path, { id, type, isRepeated })
-    else {
-      const below = isRepeated || type.type !== 'struct'
-      for (const child of childrenOf(type)) walk(`${path}.${quoteName(child.name)}`, child.id, child.type, below)
+  const walk = (names: string[], id: number, type: FieldType, isRepeated: boolean): void => {
+    if (typeof type === 'string') {
+      leaves.set(names.map(quoteName).join('.'), { id, name: names.join('.'), type, isRepeated })
+      return
     }
+    const below = isRepeated || type.type !== 'struct'
+    for (const child of childrenOf(type)) walk([...names, child.name], child.id, child.type, below)
   }
-  for (const field of fields) walk(quoteName(field.name), field.id, field.type, false)
+  for (const field of fields) walk([field.name], field.id, field.type, false)
   return leaves
 }
 

@@ -1,8 +1,9 @@
 /** What a manifest says of a data file, from the statistics that DuckDB gives of every file it has written. */
+import { MillraceError } from '../errors.ts'
 import { type Leaf, leavesByPath, statisticValue } from './column-types.ts'
 import { currentSchema, defaultSortOrder } from './metadata.ts'
 import type { DataFile, PartitionValue, TableMetadata } from './types.ts'
-import { lowerBound, upperBound } from './values.ts'
+import { boundLength, lowerBound, upperBound } from './values.ts'
 
 /** A row that COPY gives with RETURN_STATS; maps come as lists of entries. */
 export type WrittenFile = {
@@ -37,17 +38,47 @@ function entriesOf(value: unknown): [string, unknown][] {
 
 const columnsWithBounds = 100 // as Iceberg's own writers infer; thousands of columns would make manifests slow
 
-/** Which fields are described, by the path that DuckDB gives them. */
-export function describedFields(metadata: TableMetadata): Map<string, Leaf> {
+/** A field that is described; `bounds`: how much of a value's text or bytes a bound keeps, 0 where there are none. */
+export type DescribedField = Leaf & { bounds: number }
+
+/**
+ * Which fields are described, by the path that DuckDB gives them, as the table's properties `write.metadata.metrics.default` and
+ * `write.metadata.metrics.column.<name>` say. Throws `usage` for a mode that there is not.
+ */
+export function describedFields(metadata: TableMetadata): Map<string, DescribedField> {
   const schema = currentSchema(metadata)
-  const limit = Number(metadata.properties['write.metadata.metrics.max-inferred-column-defaults'] ?? columnsWithBounds)
+  const { properties } = metadata
+  const prefix = 'write.metadata.metrics'
+  const byDefault = properties[`${prefix}.default`]
+  const limit =
+    byDefault === undefined
+      ? Number(properties[`${prefix}.max-inferred-column-defaults`] ?? columnsWithBounds)
+      : Number.POSITIVE_INFINITY
   const always = new Set([
     ...(schema['identifier-field-ids'] ?? []),
     ...defaultSortOrder(metadata).fields.map((field) => field['source-id']),
     ...metadata['partition-specs'].flatMap(({ fields }) => fields.map((field) => field['source-id'])),
   ])
-  const leaves = [...leavesByPath(schema.fields)]
-  return new Map(leaves.filter(([, { id }], index) => index < limit || always.has(id)))
+  const described = new Map<string, DescribedField>()
+  for (const [index, [path, leaf]] of [...leavesByPath(schema.fields)].entries()) {
+    const own = properties[`${prefix}.column.${leaf.name}`]
+    const inferred = index < limit || always.has(leaf.id) ? (byDefault ?? `truncate(${boundLength})`) : 'none'
+    const bounds = boundsOf(own ?? inferred)
+    if (bounds !== null) described.set(path, { ...leaf, bounds })
+  }
+  return described
+}
+
+/** What a mode of Iceberg's metrics keeps of a bound; null where the column is not described at all. */
+function boundsOf(mode: string): number | null {
+  const length = /^truncate\((\d+)\)$/i.exec(mode)?.[1]
+  if (Number(length) > 0) return Number(length)
+  const found = { none: null, counts: 0, full: Number.POSITIVE_INFINITY }[mode.toLowerCase()]
+  if (found !== undefined) return found
+  throw new MillraceError(
+    'usage',
+    `a property write.metadata.metrics.* of the table is ${JSON.stringify(mode)}; it is none, counts, truncate(length) or full`,
+  )
 }
 
 type Statistics = Pick<
@@ -56,7 +87,7 @@ type Statistics = Pick<
 >
 
 /** Counts and bounds by field id. */
-export function statisticsOf(file: WrittenFile, leaves: ReadonlyMap<string, Leaf>): Statistics {
+export function statisticsOf(file: WrittenFile, leaves: ReadonlyMap<string, DescribedField>): Statistics {
   const maps = {
     column_sizes: new Map<number, number>(),
     value_counts: new Map<number, number>(),
@@ -74,10 +105,10 @@ export function statisticsOf(file: WrittenFile, leaves: ReadonlyMap<string, Leaf
     maps.null_value_counts.set(leaf.id, number('null_count'))
     if (found.get('has_nan') === 'false') maps.nan_value_counts.set(leaf.id, 0)
     // NaN is in no bounds and DuckDB does not count it: then nothing is said.
-    if (leaf.isRepeated || found.get('has_nan') === 'true') continue
+    if (leaf.isRepeated || leaf.bounds === 0 || found.get('has_nan') === 'true') continue
     const [low, high] = [boundValue(leaf.type, found.get('min'), -0), boundValue(leaf.type, found.get('max'), 0)]
-    const lower = low === null ? null : lowerBound(leaf.type, low)
-    const upper = high === null ? null : upperBound(leaf.type, high)
+    const lower = low === null ? null : lowerBound(leaf.type, low, leaf.bounds)
+    const upper = high === null ? null : upperBound(leaf.type, high, leaf.bounds)
     if (lower !== null) maps.lower_bounds.set(leaf.id, lower)
     if (upper !== null) maps.upper_bounds.set(leaf.id, upper)
   }

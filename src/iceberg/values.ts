@@ -6,7 +6,8 @@ import type { FieldType, PartitionSpec, PartitionValue } from './types.ts'
 /** A value that is there; its form follows from its type as `PartitionValue` says. */
 export type Value = Exclude<PartitionValue, null>
 
-const boundLength = 16 // of text in code points, of binary in bytes: what Iceberg's own writers keep
+/** What Iceberg's own writers keep of a bound: of text in code points, of binary in bytes. */
+export const boundLength = 16
 
 /** A value in the bytes that manifests have. */
 export function encodeValue(type: FieldType, value: Value): Uint8Array {
@@ -97,33 +98,33 @@ export function compareValues(type: FieldType, a: Value, b: Value): number {
   return a < b ? -1 : 1
 }
 
-/** The bytes of a lower bound: text and binary are cut. Null where there can be none: NaN. */
-export function lowerBound(type: FieldType, value: Value): Uint8Array | null {
+/** The bytes of a lower bound: text and binary are cut to a length. Null where there can be none: NaN. */
+export function lowerBound(type: FieldType, value: Value, length = boundLength): Uint8Array | null {
   if (Number.isNaN(value)) return null
   if (value === 0 && (type === 'float' || type === 'double')) return encodeValue(type, -0) // −0 comes before 0
   if (typeof value === 'string' && type === 'string') {
-    const text = firstCodePoints(value)
+    const text = firstCodePoints(value, length)
     return encodeValue(type, text)
   }
-  return type === 'binary' ? encodeValue(type, value).subarray(0, boundLength) : encodeValue(type, value)
+  return type === 'binary' ? encodeValue(type, value).subarray(0, length) : encodeValue(type, value)
 }
 
 /** The bytes of an upper bound: text and binary are cut and then made greater. Null where there can be none. */
-export function upperBound(type: FieldType, value: Value): Uint8Array | null {
+export function upperBound(type: FieldType, value: Value, length = boundLength): Uint8Array | null {
   if (Number.isNaN(value)) return null
   if (value === 0 && (type === 'float' || type === 'double')) return encodeValue(type, 0)
   if (typeof value === 'string' && type === 'string') {
-    const cut = firstCodePoints(value)
+    const cut = firstCodePoints(value, length)
     const text = cut.length === value.length ? value : nextText(cut)
     return text === null ? null : encodeValue(type, text)
   }
   const bytes = encodeValue(type, value)
-  return type === 'binary' && bytes.length > boundLength ? nextBytes(bytes.subarray(0, boundLength)) : bytes
+  return type === 'binary' && bytes.length > length ? nextBytes(bytes.subarray(0, length)) : bytes
 }
 
-function firstCodePoints(text: string): string {
-  if (text.length <= boundLength) return text
-  return [...text].slice(0, boundLength).join('')
+function firstCodePoints(text: string, length: number): string {
+  if (text.length <= length) return text
+  return [...text].slice(0, length).join('')
 }
 
 /** The least text of this length or less that comes after all that begin with it. */

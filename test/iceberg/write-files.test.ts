@@ -248,3 +248,34 @@ describe('files', () => {
     await expect(table.append({ sql: 'SELECT 1 AS v' })).rejects.toThrow('write.parquet.compression-codec is "lzo"')
   })
 })
+
+describe('bounds', () => {
+  const long = ['0050560000000000AAAA0001', '0050560000000000AAAA0009']
+  const write = async (name: string, properties: Record<string, string>): Promise<[unknown, unknown][]> => {
+    const table = await warehouse.create(name, {
+      columns: ['guid', 'note', 'n'].map((column) => ({ name: column, type: column === 'n' ? 'int' : 'string' })),
+      properties,
+    })
+    await table.append({ rows: long.map((guid, n) => ({ guid, note: guid, n })) })
+    const [file] = await filesOf(table)
+    return ['guid', 'note', 'n'].map((column) => bounds(table, file as LiveFile, column))
+  }
+  const cut = ['0050560000000000', '0050560000000001']
+
+  it('keep 16 characters, or what the properties of metrics say', async () => {
+    expect(await write('t.by_itself', {})).toEqual([cut, cut, [0, 1]])
+    const own = {
+      'write.metadata.metrics.default': 'truncate(36)',
+      'write.metadata.metrics.column.note': 'Truncate(16)',
+    }
+    expect(await write('t.longer', own)).toEqual([long, cut, [0, 1]])
+    const less = { 'write.metadata.metrics.default': 'counts', 'write.metadata.metrics.column.guid': 'full' }
+    expect(await write('t.less', less)).toEqual([long, [null, null], [null, null]])
+  })
+
+  it('are of no use where a mode is none that there is: the write says so, and nothing is written', async () => {
+    await expect(write('t.unknown', { 'write.metadata.metrics.default': 'truncate(0)' })).rejects.toThrow(
+      /"truncate\(0\)"; it is none, counts, truncate\(length\) or full/,
+    )
+  })
+})

@@ -1,6 +1,6 @@
 /** A chain of joins is taken apart, and no other query is taken for one. */
 import { describe, expect, it } from 'vitest'
-import { filtersLeft, joinChain, linksOf, onlyAdding } from '../../src/plan/join-chain.ts'
+import { filtersLeft, joinChain, linksOf, onlyAdding, wayTo } from '../../src/plan/join-chain.ts'
 
 const sql = `select s.x, (select max(y) from z.z) as m, 'from a.b' as t
 from n.s s join n.a as a on a.id = s.id -- where it is
@@ -54,5 +54,19 @@ describe('joinChain', () => {
       ['n.f', 'n.e', 'f.e = e.id', [{ column: 'e', otherColumn: 'id' }]],
     ])
     expect(linksOf(joinChain('select 1 from n.a a join n.b b on b.id = (select a.id)') ?? [])).toEqual([])
+  })
+
+  it('tells by which tables another is found with the least reading', () => {
+    const text = `select 1 from n.s s join n.big b on b.id = s.big join n.k k on k.id = s.k join n.t t on t.k = k.id and t.no = s.no
+      join n.y y on y.t = t.id and y.b = b.id join n.u u on u.s = s.id`
+    const chain = joinChain(text) ?? []
+    const way = (table: string, rows: Record<string, number>): string[] => {
+      const found = chain.find((one) => one.table === table)
+      return found === undefined ? [] : wayTo(chain, found, (name) => rows[name] ?? 10).map((one) => one.table)
+    }
+    expect(way('n.y', { 'n.big': 1000 })).toEqual(['n.k', 'n.t'])
+    expect(way('n.y', { 'n.t': 1000 })).toEqual(['n.big'])
+    expect(way('n.u', {})).toEqual([])
+    expect(way('n.s', {})).toEqual([])
   })
 })

@@ -4,7 +4,14 @@
  */
 import { quoteName } from '../../engines/portable.ts'
 import type { ScanOptions } from '../../iceberg/table.ts'
-import { type ChainedTable, type EqualColumns, type JoinChain, type Link, linkColumns } from '../../plan/join-chain.ts'
+import {
+  type ChainedTable,
+  type EqualColumns,
+  type JoinChain,
+  type Link,
+  linkColumns,
+  wayTo,
+} from '../../plan/join-chain.ts'
 import type { Workspace } from './workspace.ts'
 
 const shareMax = 0.5 // of a table's rows: by so many of them, others are hardly cut
@@ -50,7 +57,7 @@ export async function narrowChain(
 
 /**
  * The rows of the chain's first table that changed rows lead to, as a query: from each table to one before it that its rows are joined
- * to, the one of which this concerns the smaller share. `changed` are queries by table, `key` the columns that are wanted. Null where
+ * to, the one of which this concerns the smaller share with the fewer tables on the way. `changed` are queries by table, `key` the columns that are wanted. Null where
  * no link leads on.
  */
 export async function reachFirst(
@@ -66,16 +73,15 @@ export async function reachFirst(
     const queries = touched.get(by.table)
     if (queries === undefined) continue
     const from = `memory.main.${await workspace.share(queries.join(' UNION ALL BY NAME '))}`
-    const found: (CutTable & { other: string })[] = []
+    const found: { other: string; from: string; cost: number }[] = []
     for (const { other, on, equal } of links.filter((link) => link.table === by)) {
       const wanted = other === chain[0] ? key : linkColumns(links, other)
       const columns = wanted.map(quoteName)
-      found.push({
-        other: other.table,
-        ...(await keepJoined(other, columns, [{ by, from, on, equal }], rows, workspace)),
-      })
+      const cut = await keepJoined(other, columns, [{ by, from, on, equal }], rows, workspace)
+      const tablesLeft = 1 + wayTo(chain, other, rows.count).length
+      found.push({ other: other.table, from: cut.from, cost: cut.share * tablesLeft })
     }
-    const [best] = found.sort((a, b) => a.share - b.share)
+    const [best] = found.sort((a, b) => a.cost - b.cost)
     if (best === undefined) return null
     touched.set(best.other, [...(touched.get(best.other) ?? []), `SELECT * FROM ${best.from}`])
   }
