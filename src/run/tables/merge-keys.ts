@@ -108,10 +108,10 @@ async function keysByReach(
   if (chain === null || first === undefined) return null
   if (chain.some(({ table }) => !inputs.some(({ name }) => name === table))) return null
   if (filtersLeft(task.using.sql, chain)) return { why: 'its condition looks at a table that is joined from the left' }
+  if (parts.size === 0) return { selects: [], isDefined: false }
   const { schema } = first.table
   const ids = schema['identifier-field-ids'] ?? []
   const columns = schema.fields.filter(({ id }) => ids.includes(id)).map(({ name }) => name)
-  if (parts.size === 0) return { selects: [], isDefined: false }
   if (columns.length === 0) return null
   const links = linksOf(chain)
   const rows = rowsOfInputs(task, inputs, parts)
@@ -129,21 +129,13 @@ async function keysByReach(
   const adding = onlyAdding(chain)
   const leading = links.filter(({ table, other }) => !adding.includes(table.table) && !adding.includes(other.table))
   const tables = byKeys ?? (await narrowChain(leading, start, rows, workspace))
-  const define = async (kept: ReadonlyMap<string, CutTable>, which: 'all' | 'now'): Promise<void> => {
-    for (const [name, { from }] of kept) {
-      const [less, where] = parts.has(name)
-        ? [` EXCLUDE (${had})`, which === 'now' ? ` WHERE NOT ${had}` : '']
-        : ['', '']
-      await workspace.define(name, `SELECT *${less} FROM ${from}${where}`)
-    }
-  }
-  await define(new Map([...tables, ...start]), 'all')
+  await defineCut(new Map([...tables, ...start]), parts, 'all', workspace)
   for (const input of inputs.filter(({ name }) => adding.includes(name)))
     await workspace.define(input.name, `SELECT * FROM (${await inputQuery(task, input)}) WHERE false`)
   const keys = await workspace.keep('reached_keys', keysOf(task, task.using.sql))
   if (byKeys !== null) {
     for (const input of inputs) await workspace.define(input.name, await inputQuery(task, input))
-    await define(byKeys, 'now')
+    await defineCut(byKeys, parts, 'now', workspace)
   }
   return { selects: [`SELECT * FROM memory.main.${keys}`], isDefined: byKeys !== null }
 }
@@ -195,6 +187,22 @@ async function restrictTable(
   )
   const kept = await workspace.share(restrictedInput(query, columns, values))
   return await cutTable(`memory.main.${kept}`, rows.count(name), workspace)
+}
+
+/** Makes inputs stand for the rows that they are cut to: all that they have and had, or those that they have now. */
+async function defineCut(
+  tables: ReadonlyMap<string, CutTable>,
+  parts: ReadonlyMap<string, Parts>,
+  which: 'all' | 'now',
+  workspace: Workspace,
+): Promise<void> {
+  for (const [name, { from }] of tables) {
+    if (!parts.has(name)) await workspace.define(name, `SELECT * FROM ${from}`)
+    else {
+      const where = which === 'now' ? ` WHERE NOT ${had}` : ''
+      await workspace.define(name, `SELECT * EXCLUDE (${had}) FROM ${from}${where}`)
+    }
+  }
 }
 
 /** Of any other query: it is run for each changed input, whose changed rows alone are there. */
@@ -294,6 +302,5 @@ export async function defineInputs(
   }
   const chain = joinChain(task.using.sql)
   if (chain === null || !chain.every(({ table }) => inputs.some(({ name }) => name === table))) return
-  for (const [name, { from }] of await narrowChain(linksOf(chain), cut, rows, workspace))
-    await workspace.define(name, `SELECT * FROM ${from}`)
+  await defineCut(await narrowChain(linksOf(chain), cut, rows, workspace), new Map(), 'now', workspace)
 }
