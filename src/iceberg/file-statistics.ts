@@ -81,7 +81,7 @@ function boundsOf(mode: string): number | null {
   )
 }
 
-type Statistics = Pick<
+export type Statistics = Pick<
   DataFile,
   'column_sizes' | 'value_counts' | 'null_value_counts' | 'nan_value_counts' | 'lower_bounds' | 'upper_bounds'
 >

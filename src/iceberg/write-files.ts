@@ -6,7 +6,7 @@ import type { Session } from '../engines/duckdb/session.ts'
 import { quoteName } from '../engines/portable.ts'
 import { MillraceError } from '../errors.ts'
 import { dataFolder } from './data-folder.ts'
-import { describedFields, statisticsOf, type WrittenFile } from './file-statistics.ts'
+import { describedFields, type Statistics, statisticsOf, type WrittenFile } from './file-statistics.ts'
 import { localPath } from './local-files.ts'
 import { currentSchema, defaultSortOrder, defaultSpec } from './metadata.ts'
 import { columnList, copy, targetBytes, type Writing } from './parquet-copy.ts'
@@ -28,6 +28,7 @@ export async function writeDataFiles(session: Session, metadata: TableMetadata, 
       `column ${quoteName(fixed.name)} is ${String(fixed.type)}, which DuckDB cannot write`,
     )
   }
+  const described = describedFields(metadata) // before any file is written, for it may refuse
   const location = localPath(metadata.location)
   const draft = `${location}/data/.${randomUUID()}` // hidden, so that orphans are told from data
   fs.mkdirSync(draft, { recursive: true })
@@ -35,7 +36,7 @@ export async function writeDataFiles(session: Session, metadata: TableMetadata, 
     const isSorted = defaultSortOrder(metadata).fields.length > 0
     const write = isSorted ? writeSorted : writeStreaming
     const written = (await write({ session, metadata, schema, draft }, from)).filter(({ count }) => count > 0n)
-    return written.map((file) => placed(file, metadata, schema, location))
+    return written.map((file) => ({ ...placed(file, metadata, schema, location), ...statisticsOf(file, described) }))
   } finally {
     fs.rmSync(draft, { recursive: true, force: true })
   }
@@ -56,8 +57,13 @@ async function writeStreaming(writing: Writing, from: string): Promise<WrittenFi
   )
 }
 
-/** Moves a written file to its place and describes it. */
-function placed(file: WrittenFile, metadata: TableMetadata, schema: Schema, location: string): DataFile {
+/** Moves a written file to its place; what its columns have is not said yet. */
+function placed(
+  file: WrittenFile,
+  metadata: TableMetadata,
+  schema: Schema,
+  location: string,
+): Omit<DataFile, keyof Statistics> {
   const spec = defaultSpec(metadata)
   const partition = spec.fields.map((_, index) => partitionValue(file, metadata, schema, index))
   const relative = `${dataFolder(spec, [schema], partition)}/${path.basename(file.filename)}`
@@ -71,7 +77,6 @@ function placed(file: WrittenFile, metadata: TableMetadata, schema: Schema, loca
     partition,
     record_count: Number(file.count),
     file_size_in_bytes: Number(file.file_size_bytes),
-    ...statisticsOf(file, describedFields(metadata)),
     split_offsets: null,
     equality_ids: null,
     sort_order_id: defaultSortOrder(metadata)['order-id'],

@@ -128,16 +128,20 @@ function conjuncts(condition: string): string[] {
  * Of several the fewest rows, as `rowsOf` counts them. None where it is joined to the first table alone, or is it.
  */
 export function wayTo(chain: JoinChain, table: ChainedTable, rowsOf: (table: string) => number): ChainedTable[] {
-  const needed = (name: string): string[] => [
-    name,
-    ...(chain.find((one) => one.table === name)?.needs ?? []).flatMap(needed),
-  ]
   const ways = table.needs.map((need) => {
-    const names = new Set(needed(need))
-    const tables = chain.slice(1).filter((one) => names.has(one.table))
+    const names = new Set([need])
+    // A table needs none that comes after it.
+    const tables = chain
+      .slice(1)
+      .toReversed()
+      .filter((one) => {
+        const isNeeded = names.has(one.table)
+        if (isNeeded) for (const name of one.needs) names.add(name)
+        return isNeeded
+      })
     return { tables, rows: tables.reduce((sum, one) => sum + rowsOf(one.table), 0) }
   })
-  return ways.sort((a, b) => a.rows - b.rows)[0]?.tables ?? []
+  return ways.sort((a, b) => a.rows - b.rows)[0]?.tables.toReversed() ?? []
 }
 
 /** The tables that are joined from the left and that no other join needs: they add columns to rows, and take none away. */

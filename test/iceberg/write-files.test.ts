@@ -277,5 +277,6 @@ describe('bounds', () => {
     await expect(write('t.unknown', { 'write.metadata.metrics.default': 'truncate(0)' })).rejects.toThrow(
       /"truncate\(0\)"; it is none, counts, truncate\(length\) or full/,
     )
+    expect(dataFiles(await warehouse.table('t.unknown'))).toEqual([])
   })
 })

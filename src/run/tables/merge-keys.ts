@@ -7,6 +7,7 @@ import {
   filtersLeft,
   type JoinChain,
   joinChain,
+  type Link,
   linksOf,
   onlyAdding,
   wayTo,
@@ -21,8 +22,8 @@ import type { Workspace } from './workspace.ts'
 const helpers = ['_change_type', '_change_ordinal', '_commit_snapshot_id']
 const before = `_change_type IN ('DELETE', 'UPDATE_BEFORE')`
 
-/** For SQL: an input's changed rows, as they were and are, all rows it has or had, and those that it had. */
-type Parts = { rows: string; all: string; before: string }
+/** For SQL: an input's changed rows, as they were and are, and those as they were alone. */
+type Parts = { rows: string; before: string }
 
 /** A table of the keys; `isDefined`: the inputs stand for their rows now already, cut to those that may have one of the keys. */
 type Touched = { keys: string; isDefined: boolean }
@@ -43,10 +44,9 @@ export async function touchedKeys(
   const ofTarget = await keysOfTarget(task, target, workspace)
   if (ofTarget !== null && 'why' in ofTarget) return ofTarget
   const others = ofTarget === null ? [] : [ofTarget.select]
-  for (const input of inputs)
-    await workspace.define(input.name, parts.of.get(input.name)?.all ?? (await inputQuery(task, input)))
-  const reached = await keysByReach(task, inputs, parts.of, others, workspace)
-  const found = reached ?? (await keysByInput(task, parts.of, workspace))
+  const rows = rowsOfInputs(task, inputs, parts.of)
+  const reached = await keysByReach(task, inputs, parts.of, others, rows, workspace)
+  const found = reached ?? (await keysByInput(task, inputs, parts.of, rows, workspace))
   if ('why' in found) return found
   const selects = [...found.selects, ...others]
   const keys = await workspace.keep('keys', `SELECT DISTINCT * FROM (${selects.join(' UNION ALL ')})`)
@@ -80,11 +80,9 @@ async function changedParts(
     if (many !== null) return { why: many }
     const columns = `* EXCLUDE (${helpers.join(', ')})`
     const where = task.prune[input.name] === undefined ? 'true' : `(${task.prune[input.name]})`
-    const had = `SELECT ${columns} FROM memory.main.${kept} WHERE ${before} AND ${where}`
     of.set(input.name, {
       rows: `SELECT ${columns} FROM memory.main.${kept} WHERE ${where}`,
-      all: `${await inputQuery(task, input)} UNION ALL BY NAME ${had}`,
-      before: had,
+      before: `SELECT ${columns} FROM memory.main.${kept} WHERE ${before} AND ${where}`,
     })
   }
   return { of }
@@ -101,6 +99,7 @@ async function keysByReach(
   inputs: readonly MergeInput[],
   parts: ReadonlyMap<string, Parts>,
   others: readonly string[],
+  rows: InputRows,
   workspace: Workspace,
 ): Promise<Selects | { why: string } | null> {
   const chain = joinChain(task.using.sql)
@@ -114,7 +113,6 @@ async function keysByReach(
   const columns = schema.fields.filter(({ id }) => ids.includes(id)).map(({ name }) => name)
   if (columns.length === 0) return null
   const links = linksOf(chain)
-  const rows = rowsOfInputs(task, inputs, parts)
   const changed = new Map([...parts].map(([name, part]) => [name, part.rows]))
   const reaching = await reachFirst(chain, links, changed, columns, rows, workspace)
   if (reaching === null) return null
@@ -124,19 +122,18 @@ async function keysByReach(
   if (many !== null) return { why: many }
   const cut = await restrictTable(first.name, columns, `memory.main.${reached}`, rows, workspace)
   const start = new Map([[first.name, cut]])
-  const byKeys = await cutByKeys(task, chain, start, others, rows, workspace)
+  const byKeys = await cutByKeys(task, { chain, links, rows }, start, others, workspace)
   // No key comes of them, so that they need not be read to find keys.
   const adding = onlyAdding(chain)
   const leading = links.filter(({ table, other }) => !adding.includes(table.table) && !adding.includes(other.table))
   const tables = byKeys ?? (await narrowChain(leading, start, rows, workspace))
-  await defineCut(new Map([...tables, ...start]), parts, 'all', workspace)
+  const names = inputs.map(({ name }) => name)
+  const needed = names.filter((name) => !adding.includes(name))
+  await defineRows(needed, rows, new Map([...tables, ...start]), 'all', workspace)
   for (const input of inputs.filter(({ name }) => adding.includes(name)))
     await workspace.define(input.name, `SELECT * FROM (${await inputQuery(task, input)}) WHERE false`)
   const keys = await workspace.keep('reached_keys', keysOf(task, task.using.sql))
-  if (byKeys !== null) {
-    for (const input of inputs) await workspace.define(input.name, await inputQuery(task, input))
-    await defineCut(byKeys, parts, 'now', workspace)
-  }
+  if (byKeys !== null) await defineRows(names, rows, byKeys, 'now', workspace)
   return { selects: [`SELECT * FROM memory.main.${keys}`], isDefined: byKeys !== null }
 }
 
@@ -146,10 +143,9 @@ async function keysByReach(
  */
 async function cutByKeys(
   task: MergeIntoTask,
-  chain: JoinChain,
+  { chain, links, rows }: { chain: JoinChain; links: readonly Link[]; rows: InputRows },
   start: ReadonlyMap<string, CutTable>,
   others: readonly string[],
-  rows: ChainRows,
   workspace: Workspace,
 ): Promise<Map<string, CutTable> | null> {
   const first = chain[0] as ChainedTable
@@ -159,7 +155,6 @@ async function cutByKeys(
   const costOf = (way: readonly ChainedTable[]): number => way.reduce((sum, { table }) => sum + rows.count(table), 0)
   const [best] = ways.sort((a, b) => costOf(a.way) - costOf(b.way))
   if (best === undefined) return null
-  const links = linksOf(chain)
   const between = links.filter(({ table, other }) =>
     [table, other].every((one) => one === first || best.way.includes(one)),
   )
@@ -189,35 +184,40 @@ async function restrictTable(
   return await cutTable(`memory.main.${kept}`, rows.count(name), workspace)
 }
 
-/** Makes inputs stand for the rows that they are cut to: all that they have and had, or those that they have now. */
-async function defineCut(
-  tables: ReadonlyMap<string, CutTable>,
-  parts: ReadonlyMap<string, Parts>,
+/** Makes inputs stand for all rows that they have and had, or for those that they have now: where they are cut, for those that are left. */
+async function defineRows(
+  names: readonly string[],
+  rows: InputRows,
+  cut: ReadonlyMap<string, CutTable>,
   which: 'all' | 'now',
   workspace: Workspace,
 ): Promise<void> {
-  for (const [name, { from }] of tables) {
-    if (!parts.has(name)) await workspace.define(name, `SELECT * FROM ${from}`)
-    else {
-      const where = which === 'now' ? ` WHERE NOT ${had}` : ''
-      await workspace.define(name, `SELECT * EXCLUDE (${had}) FROM ${from}${where}`)
-    }
+  for (const name of names) {
+    const from = cut.get(name)?.from ?? `(${await rows.read(name, [])})`
+    const columns = rows.hadOthers(name) ? `* EXCLUDE (${had})` : '*'
+    const where = rows.hadOthers(name) && which === 'now' ? ` WHERE NOT ${had}` : ''
+    await workspace.define(name, `SELECT ${columns} FROM ${from}${where}`)
   }
 }
 
 /** Of any other query: it is run for each changed input, whose changed rows alone are there. */
 async function keysByInput(
   task: MergeIntoTask,
+  inputs: readonly MergeInput[],
   parts: ReadonlyMap<string, Parts>,
+  rows: InputRows,
   workspace: Workspace,
 ): Promise<Selects | { why: string }> {
+  const names = inputs.map(({ name }) => name)
+  const whole = new Map<string, CutTable>()
+  await defineRows(names, rows, whole, 'all', workspace)
   const selects: string[] = []
   for (const [name, part] of parts) {
     const sql = joinedInner(task.using.sql, name)
     if (sql === null) return { why: `the query names ${name} more than once` }
     await workspace.define(name, part.rows)
     selects.push(`SELECT * FROM memory.main.${await workspace.keep(`keys_${selects.length}`, keysOf(task, sql))}`)
-    await workspace.define(name, part.all)
+    await defineRows([name], rows, whole, 'all', workspace)
   }
   return { selects, isDefined: false }
 }
@@ -249,15 +249,18 @@ async function tooManyReached(
 
 const had = quoteName('$had')
 
-/** The inputs as a chain's tables; where there are rows that one had, they are among them, and `$had` tells them. */
+/** Where an input `hadOthers`, these are among its rows, and `$had` tells them. */
+type InputRows = ChainRows & { hadOthers(name: string): boolean }
+
 function rowsOfInputs(
   task: MergeIntoTask,
   inputs: readonly MergeInput[],
   parts: ReadonlyMap<string, Parts>,
-): ChainRows {
+): InputRows {
   const byName = new Map(inputs.map((input) => [input.name, input]))
   const of = (name: string): MergeInput => byName.get(name) as MergeInput
   return {
+    hadOthers: (name) => parts.has(name),
     count: (name) => tableRead(of(name).table).rows,
     read: async (name, among) => {
       const now = await inputQuery(task, of(name), among)
@@ -281,26 +284,15 @@ export async function defineInputs(
   keys: string | null,
   workspace: Workspace,
 ): Promise<void> {
-  const cut = new Map<string, CutTable>()
   const rows = rowsOfInputs(task, inputs, new Map())
-  for (const [index, input] of inputs.entries()) {
-    const columns = task.incremental?.restrict[input.name]
-    if (keys === null || columns === undefined) {
-      await workspace.define(input.name, await inputQuery(task, input))
-      continue
-    }
-    const values = `memory.main.${keys}`
-    const query = await inputQuery(
-      task,
-      input,
-      columns.map((column) => ({ column, values })),
-    )
-    // Kept, so that the planner of the join knows how few they are.
-    const kept = await workspace.keep(`input_${index}`, restrictedInput(query, columns, `memory.main.${keys}`))
-    await workspace.define(input.name, `SELECT * FROM memory.main.${kept}`)
-    cut.set(input.name, await cutTable(`memory.main.${kept}`, rows.count(input.name), workspace))
+  const cut = new Map<string, CutTable>()
+  for (const { name } of keys === null ? [] : inputs) {
+    const columns = task.incremental?.restrict[name]
+    if (columns !== undefined) cut.set(name, await restrictTable(name, columns, `memory.main.${keys}`, rows, workspace))
   }
+  const names = inputs.map(({ name }) => name)
   const chain = joinChain(task.using.sql)
-  if (chain === null || !chain.every(({ table }) => inputs.some(({ name }) => name === table))) return
-  await defineCut(await narrowChain(linksOf(chain), cut, rows, workspace), new Map(), 'now', workspace)
+  const isOfInputs = chain?.every(({ table }) => names.includes(table)) === true
+  const tables = isOfInputs ? await narrowChain(linksOf(chain), cut, rows, workspace) : cut
+  await defineRows(names, rows, tables, 'now', workspace)
 }

@@ -57,8 +57,8 @@ export async function narrowChain(
 
 /**
  * The rows of the chain's first table that changed rows lead to, as a query: from each table to one before it that its rows are joined
- * to, the one of which this concerns the smaller share with the fewer tables on the way. `changed` are queries by table, `key` the columns that are wanted. Null where
- * no link leads on.
+ * to, the one of which this concerns the smaller share with the fewer tables on the way. `changed` are queries by table, `key` the
+ * columns that are wanted. Null where no link leads on.
  */
 export async function reachFirst(
   chain: JoinChain,
