@@ -98,6 +98,7 @@ export function bucketFunctions(duckdb: Duckdb): DuckDBScalarFunction[] {
   ]
 }
 
+// The rows of a chunk are counted once: asking for them is a call out of JavaScript.
 type HashRows = (input: DuckDBDataChunk, output: DuckDBVector) => void
 
 function bigEndian(x: number): number {
@@ -109,16 +110,18 @@ function hashNumbers(
   output: DuckDBVector,
   hash: (first: number | undefined, second: number | undefined) => number,
 ): void {
+  const { rowCount } = input
   const [first, second] = Array.from({ length: input.columnCount }, (_, at) => input.getColumnVector(at))
-  for (let row = 0; row < input.rowCount; row += 1) {
+  for (let row = 0; row < rowCount; row += 1) {
     const [high, low] = [first?.getItem(row), second?.getItem(row)] as (number | null | undefined)[]
     output.setItem(row, high === null ? null : hash(high, low ?? undefined))
   }
 }
 
 function hashBytes(input: DuckDBDataChunk, output: DuckDBVector, version: BucketingVersion): void {
+  const { rowCount } = input
   const vector = input.getColumnVector(0) as DuckDBVector & { getItemBytes(row: number): Uint8Array | null }
-  for (let row = 0; row < input.rowCount; row += 1) {
+  for (let row = 0; row < rowCount; row += 1) {
     const bytes = vector.getItemBytes(row)
     output.setItem(row, bytes === null ? null : bytesHash(bytes, version))
   }
@@ -139,7 +142,8 @@ function memoryOf(input: DuckDBDataChunk): DataView[] {
 
 function piecesHash1(input: DuckDBDataChunk, output: DuckDBVector): void {
   const memory = memoryOf(input)
-  for (let row = 0; row < input.rowCount; row += 1) {
+  const { rowCount } = input
+  for (let row = 0; row < rowCount; row += 1) {
     const start = row * slotBytes
     let hash = 0
     for (const view of memory) {
@@ -154,7 +158,8 @@ function piecesHash1(input: DuckDBDataChunk, output: DuckDBVector): void {
 
 function piecesHash2(input: DuckDBDataChunk, output: DuckDBVector): void {
   const memory = memoryOf(input)
-  for (let row = 0; row < input.rowCount; row += 1) {
+  const { rowCount } = input
+  for (let row = 0; row < rowCount; row += 1) {
     const start = row * slotBytes
     let [hash, bytes] = [murmurSeed, 0]
     for (const view of memory) {
