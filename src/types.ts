@@ -269,6 +269,8 @@ export type EngineContext = {
   spill: string
   memoryBytes: number
   threads: number
+  /** How many plans are about to be executed beside this one, which leaves them their share of the threads. */
+  plansToCome?: (() => number) | undefined
   signal: AbortSignal
   onProgress: (progress: Progress) => void
 }

@@ -38,7 +38,8 @@ export default function duckdbEngine(): Engine {
     executions += 1
     const schema = `plan_${executions}`
     try {
-      const session = await (await own.database).connect(context.signal, schema)
+      const toCome = (): number => Math.min(turnsOf(context) - own.users, context.plansToCome?.() ?? 0)
+      const session = await (await own.database).connect({ signal: context.signal, schema, toCome })
       try {
         return await executeIn(session, plan, context)
       } finally {
@@ -79,7 +80,7 @@ function closeLater(database: Promise<Database>): void {
 
 async function dropSchema(database: Promise<Database>, schema: string): Promise<void> {
   try {
-    const session = await (await database).connect(undefined)
+    const session = await (await database).connect()
     await session.run(`DROP SCHEMA ${schema} CASCADE`)
     session.close()
   } catch {

@@ -64,7 +64,7 @@ export async function openWarehouse(folder: string, options: WarehouseOptions = 
   const context: WarehouseContext = {
     catalog,
     now,
-    connect: async () => readable(await database.connect(options.signal)),
+    connect: async () => readable(await database.connect({ signal: options.signal })),
   }
   const ask = <T>(sql: string, names: Names, act: (session: Session) => Promise<T>): Promise<T> =>
     connected(context, (session) => attached(context, session, sql, names, () => act(session)))

@@ -39,8 +39,9 @@ export async function runDataTask(task: DataTask, context: TaskContext): Promise
     await context.write({ type: 'unchanged', task: task.name, path: context.path, ...nothing })
   }
   const units = typeof found === 'string' ? [] : found
+  const toCome = new Set(units)
   const failures = await sideBySide(units, unitsAtOnce(task), context.signal, async (unit) => {
-    await runUnit(task, unit, context, (counts, files) => addTo(result, resultOf(task, counts, files)))
+    await runUnit(task, unit, toCome, context, (counts, files) => addTo(result, resultOf(task, counts, files)))
   })
   // Of a landing every table is named, also where there is but one.
   const isAlone = units.length === 1 && task.kind !== 'land'
@@ -69,16 +70,19 @@ function unitsAtOnce(task: FileTask): number {
   return task.kind === 'bucket-tables' ? 2 : 1
 }
 
+/** Of `toCome`, the units that may yet have a plan, it takes its own. */
 async function runUnit(
   task: FileTask,
   unit: PlanUnit,
+  toCome: Set<PlanUnit>,
   context: TaskContext,
   add: (counts: CommitCounts | null, files: number) => void,
 ): Promise<void> {
-  for (const planned of await unit.plan(nothingDamaged)) {
+  const plans = await unit.plan(nothingDamaged).finally(() => toCome.delete(unit))
+  for (const planned of plans) {
     if (planned.kind === 'plan') {
       if (!context.dryRun) await unit.prepare?.(context.assertHeld)
-      const { counts, files } = await runPlan(planned.plan, unit, context)
+      const { counts, files } = await runPlan(planned.plan, unit, { ...context, plansToCome: () => toCome.size })
       add(counts, files)
       continue
     }

@@ -127,7 +127,7 @@ async function withSpill<T>(
 }
 
 function engineContext(staging: string, spill: string, context: TaskContext): EngineContext {
-  const { store, run, attempt, dryRun, memoryBytes, threads, signal, onProgress } = context
+  const { store, run, attempt, dryRun, memoryBytes, threads, plansToCome, signal, onProgress } = context
   return {
     root: store.locate(''),
     staging: dryRun ? null : store.locate(staging),
@@ -135,6 +135,7 @@ function engineContext(staging: string, spill: string, context: TaskContext): En
     spill,
     memoryBytes,
     threads,
+    plansToCome,
     signal,
     onProgress,
   }

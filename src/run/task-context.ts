@@ -20,6 +20,8 @@ export type TaskContext = {
   assertHeld: () => Promise<void>
   memoryBytes: number
   threads: number
+  /** See `EngineContext`. */
+  plansToCome?: (() => number) | undefined
   signal: AbortSignal
   write: (event: Event) => Promise<unknown>
   onProgress: (progress: Progress) => void

@@ -1,6 +1,10 @@
 /** One DuckDB database in this process: opening, settings, errors. DuckDB is loaded on first use. */
+import { createRequire } from 'node:module'
 import type { DuckDBConnection, DuckDBInstance, DuckDBScalarFunction } from '@duckdb/node-api'
 import { MillraceError, messageOf } from '../../errors.ts'
+
+// Not imported: for the names that they export, Node would first parse the 180 CommonJS files of the module, as long as loading takes.
+const require = createRequire(import.meta.url)
 
 // Of the memory given, DuckDB gets what Node, open Parquet files and the allocator's slack leave: with 20,000 files and a
 // limit of 1.5 GB the process took 2.3 GB, with 1.07 GB 1.99 GB.
@@ -37,17 +41,29 @@ export type Session = {
 /** Makes functions for queries out of DuckDB's module. */
 export type FunctionMaker = (duckdb: typeof import('@duckdb/node-api')) => DuckDBScalarFunction[]
 
+function loadDuckdb(): typeof import('@duckdb/node-api') {
+  return require('@duckdb/node-api')
+}
+
+/** What a connection is for, and its forks. */
+export type Connecting = {
+  signal?: AbortSignal | undefined
+  /** Where everything made over it lies. */
+  schema?: string
+  /** How many others are about to be there, and are left their threads. */
+  toCome?: () => number
+}
+
 /** A database in memory, and how to work in it. */
 export type Database = {
-  /** A connection; with a schema, everything made over it and its forks lies in that schema. */
-  connect(signal: AbortSignal | undefined, schema?: string): Promise<Session>
+  connect(connecting?: Connecting): Promise<Session>
   /** Gives the memory back; what is still connected fails. */
   close(): void
 }
 
 /** Opens a database, with all dates and times in UTC. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { DuckDBInstance } = await import('@duckdb/node-api')
+  const { DuckDBInstance } = loadDuckdb()
   const bytes = engineBytes(options.memoryBytes)
   const kept = `${Math.max(keptBytesMin, Math.floor(bytes / 4))}B`
   const instance = await opened(() =>
@@ -71,7 +87,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     defined: new Set<FunctionMaker>(),
   }
   return {
-    connect: (signal, schema) => connect(instance, sharing, signal, schema),
+    connect: (connecting = {}) => connect(instance, sharing, connecting),
     close: () => instance.closeSync(),
   }
 }
@@ -94,7 +110,7 @@ type Sharing = {
 /** Opens a database with one connection, which closes it. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const database = await openDatabase(options)
-  const session = await database.connect(options.signal)
+  const session = await database.connect({ signal: options.signal })
   return {
     ...session,
     close: () => {
@@ -104,12 +120,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 }
 
-async function connect(
-  instance: DuckDBInstance,
-  sharing: Sharing,
-  signal: AbortSignal | undefined,
-  schema: string | undefined,
-): Promise<Session> {
+async function connect(instance: DuckDBInstance, sharing: Sharing, connecting: Connecting): Promise<Session> {
+  const { signal, schema, toCome } = connecting
   // Counted before it is there: where it takes the place of one that has just ended, nobody gets a helper for the moment between.
   sharing.connections += 1
   const connection = await opened(() => instance.connect()).catch((error) => {
@@ -121,7 +133,7 @@ async function connect(
   const guarded = async <T>(act: () => Promise<T>): Promise<T> => {
     if (signal?.aborted) throw new MillraceError('cancelled', 'stopped on request')
     try {
-      await shareThreads(connection, sharing)
+      await shareThreads(connection, sharing, toCome?.() ?? 0)
       return await act()
     } catch (error) {
       throw engineError(error, signal)
@@ -137,10 +149,10 @@ async function connect(
         return { columns: reader.columnNames(), rows: reader.getRowsJson() as unknown[][] }
       }),
     percent: () => connection.progress.percentage,
-    fork: () => connect(instance, sharing, signal, schema),
+    fork: () => connect(instance, sharing, connecting),
     define: (functions) =>
       guarded(async () => {
-        const duckdb = await import('@duckdb/node-api')
+        const duckdb = loadDuckdb()
         if (sharing.defined.has(functions)) return
         sharing.defined.add(functions)
         for (const one of functions(duckdb)) connection.registerScalarFunction(one)
@@ -166,8 +178,8 @@ async function connect(
 }
 
 /** Gives a database as many helpers as it is to have now; where that is interrupted, whoever comes next does it. */
-async function shareThreads(connection: DuckDBConnection, sharing: Sharing): Promise<void> {
-  const helpers = Math.max(0, sharing.all - sharing.connections)
+async function shareThreads(connection: DuckDBConnection, sharing: Sharing, toCome: number): Promise<void> {
+  const helpers = Math.max(0, sharing.all - sharing.connections - toCome)
   if (sharing.isWanted && helpers !== sharing.helpers) {
     sharing.helpers = helpers
     const setting = sharing.set.then(() => connection.run(`SET threads = ${helpers + 1}`))
