@@ -20,7 +20,7 @@ export {
   parquetTable,
 } from './define/dataset.ts'
 export { allColumns, type FanOutTask, fanOut, type SplitSpec, splitSpec } from './define/fan-out.ts'
-export { icebergTables, type TableLayout } from './define/iceberg-tables.ts'
+export { icebergTable, icebergTables, type TableLayout } from './define/iceberg-tables.ts'
 export { type IngestTask, ingest, parquetDrops } from './define/ingest.ts'
 export { type LandTask, land } from './define/land.ts'
 export { type MaintainTask, maintain } from './define/maintain.ts'
@@ -89,7 +89,7 @@ export {
   hiveBucketHash,
   hiveRowHash,
 } from './formats/hive-bucket.ts'
-export { crawlTables } from './run/crawl.ts'
+export { crawlIcebergTables, crawlTables } from './run/crawl.ts'
 export { default as processControl, type ProcessControl, type ProcessControlOptions } from './sinks/process-control.ts'
 export { default as webhook } from './sinks/webhook.ts'
 export type { ReadableStore } from './store.ts'

@@ -312,12 +312,26 @@ export type CommitState =
   /** The file count and codec asked for, whether or not the partition was rewritten; `hasAdopted`: some rows were written by another tool, and no landed file brings them back. */
   | { kind: 'consolidate'; codec: Codec; fileCount: number; hasAdopted: boolean }
   | { kind: 'land' }
-  /** The definition the table was made by, as text; the source files whose changes the history has. */
-  | { kind: 'apply-changes'; definition: string; history: string[] }
+  /** The definition the table was made by, as text; the source files whose changes the history has; what is to be merged. */
+  | { kind: 'apply-changes'; definition: string; history: string[]; merge?: PendingMerge }
   /** What the table was written by, as text; its source's files are the bookmark. */
   | { kind: 'bucket-tables'; definition: string }
   /** The snapshot that was split, its files being the bookmark; its key; of every table split from it where it lies, and what was asked for. */
   | { kind: 'fan-out'; snapshot: string; key: string; tables: FanOutTable[] }
+
+/**
+ * Rows that an Iceberg table takes once their commit is decided: those in `folder`, of these columns, found by `keys`. `number` counts
+ * the merges of a table from 1; the table has it as a property, set with the snapshot that the merge made. `after`: the last one
+ * before it that had rows, 0 for none. `restarts`: the rows are the whole table.
+ */
+export type PendingMerge = {
+  number: number
+  after: number
+  folder: string
+  columns: Column[]
+  keys: string[]
+  restarts: boolean
+}
 
 /** A table that a snapshot was split into. */
 export type FanOutTable = { location: string; codec: Codec; fileCount: number }

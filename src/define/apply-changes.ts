@@ -6,6 +6,7 @@ import { MillraceError, messageOf } from '../errors.ts'
 import { parseType } from '../formats/column-types.ts'
 import type { Column } from '../types.ts'
 import { type ChangeHistory, type ChangeSource, type ParquetTable, pathsOverlap } from './dataset.ts'
+import type { IcebergTable } from './iceberg-tables.ts'
 import { isReservedColumn } from './reserved-columns.ts'
 
 /**
@@ -43,12 +44,18 @@ export type ApplyChangesTask = {
   /** 1: the table has the newest image of a key. 2: it has every image, with `valid_from`, `valid_to` and `is_current`. */
   scdType: 1 | 2
   onBadValue: OnBadValue
-  to: ParquetTable
+  /** A Parquet table is written anew; into an Iceberg table what changed is merged. */
+  to: ParquetTable | IcebergTable
   /** Where every change is shown, by date; null for no such table. */
   history: ChangeHistory | null
 }
 
 type Defaults = 'operation' | 'sequenceBy' | 'changedAt' | 'leaveOut' | 'deletes' | 'scdType' | 'onBadValue' | 'history'
+
+/** Whether changes are merged into the table, which is not written anew then. */
+export function isMerged({ to }: Pick<ApplyChangesTask, 'to'>): boolean {
+  return 'table' in to
+}
 
 /** The columns that the table has besides those of its source. */
 export function ownColumns({ deletes, scdType }: Pick<ApplyChangesTask, 'deletes' | 'scdType'>): Column[] {
@@ -99,6 +106,8 @@ export function applyChanges(
   for (const key of task.keys) {
     if (!declared.includes(key)) refuse(`key ${key} is not declared (${declared.join(', ')})`)
   }
+  if (isMerged(task) && task.scdType === 2)
+    refuse('is an Iceberg table, which takes SCD type 1 only. Name a Parquet table')
   const own = ownColumns(task).map(({ name: column }) => column)
   const taken = declared.find((column) => own.includes(column.toLowerCase()))
   if (taken !== undefined) refuse(`column ${taken} has a name that the table keeps for itself`)

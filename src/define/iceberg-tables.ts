@@ -19,6 +19,14 @@ export type IcebergTables = { namespace: string; layouts: Record<string, TableLa
 /** Where Iceberg tables lie below the root. */
 export const icebergFolder = 'iceberg'
 
+/** One Iceberg table: `<root>/iceberg/<namespace>/<table>`. */
+export type IcebergTable = { path: string; table: string; layout: TableLayout }
+
+/** Names an Iceberg table, `namespace.table`, as a target. Throws `usage` for a name that is none. */
+export function icebergTable(name: string, layout: TableLayout = {}): IcebergTable {
+  return { path: `${icebergFolder}/${tableName(name).replace('.', '/')}`, table: name, layout }
+}
+
 /** Names a namespace as a target, with the layouts of those of its tables that have one. Throws `usage` for a name that is none. */
 export function icebergTables(namespace: string, layouts: Record<string, TableLayout> = {}): IcebergTables {
   for (const table of Object.keys(layouts)) tableName(`${namespace}.${table}`)

@@ -13,6 +13,7 @@ import {
   rejectedColumns,
   sequenceType,
   sourceNumber,
+  standingNumber,
 } from './apply-shape.ts'
 import { type Conversion, convert, fittingValue } from './conversion.ts'
 import { newestViews } from './newest-views.ts'
@@ -179,9 +180,23 @@ function fileNumbers(files: readonly ChangeFile[]): Map<string, number[]> {
   return numbers
 }
 
+/**
+ * Of a table that is merged into, the rows that it has besides those written: all but those of changed keys, and of these the ones
+ * that stay; what else is merged than rows written is not to be counted.
+ */
+function keptSql({ task, state, merging }: ApplyShape): string {
+  if (merging === null || state.length === 0) return '0'
+  const standing = `"$input" = ${sourceNumber(standingNumber)}`
+  const deleted = `(SELECT count(*) FROM deleted_images WHERE ${standing})`
+  // A row that is removed is neither kept nor written, one that is flagged is kept: both are merged once.
+  const minus = { keep: '', flag: ` - ${deleted}`, apply: ` - 2 * ${deleted}` }[task.deletes]
+  return `${merging.rows} - (SELECT count(*) FROM touched_images) + (SELECT count(*) FROM newest_images WHERE ${standing})${minus}`
+}
+
 /** One row: rows read and set aside, and why. */
 function qualitySql(shape: ApplyShape): string {
-  const { isRewritten, inputs } = shape
+  const { isRewritten, inputs, merging } = shape
+  const standing = merging?.rows ?? 0
   const count = (condition: string): string => `count(CASE WHEN ${condition} THEN 1 END)`
   const ofKind = (kind: ChangeInput['kind']): ChangeInput[] => inputs.filter((input) => input.kind === kind)
   const changes = ofKind('changes').map(({ number }) => sourceNumber(number))
@@ -190,11 +205,14 @@ function qualitySql(shape: ApplyShape): string {
     ({ name }) => `(SELECT count(*) FROM ${name}_typed WHERE "$reason" IS NOT NULL)`,
   )
   const again = ['0', ...restored].join(' + ')
-  if (!isRewritten) return `SELECT 0 AS deletes, 0 AS rows_removed, 0 AS bad_values, ${again} AS changes_quarantined`
+  if (!isRewritten)
+    return `SELECT 0 AS deletes, 0 AS rows_removed, ${standing} AS rows_standing, ${standing} AS rows_kept, 0 AS bad_values, ${again} AS changes_quarantined`
   const removes = shape.task.deletes === 'apply' && shape.task.scdType === 1
   const parts = [
     `${count(`"$op" = 'D' AND "$reason" IS NULL`)} AS deletes`,
     `${removes ? '(SELECT count(*) FROM deleted_images)' : '0'} AS rows_removed`,
+    `${standing} AS rows_standing`,
+    `${keptSql(shape)} AS rows_kept`,
     `${count(`"$reason" NOT LIKE '${nullKey}%'`)} AS bad_values`,
     `${shown} + ${again} AS changes_quarantined`,
   ]

@@ -1,6 +1,6 @@
 /** Plans the application of changes to one table: from what landed and what stands to a Plan. Pure. */
-import { type ApplyChangesTask, ownColumns } from '../define/apply-changes.ts'
-import { tableAt, taskQuarantine } from '../define/dataset.ts'
+import { type ApplyChangesTask, isMerged, ownColumns } from '../define/apply-changes.ts'
+import { parquetTable, tableAt, taskQuarantine } from '../define/dataset.ts'
 import { MillraceError } from '../errors.ts'
 import { unionColumns } from '../formats/column-types.ts'
 import { identityOf, identityText } from '../formats/file-identity.ts'
@@ -9,6 +9,7 @@ import type {
   CommitRecord,
   DataFile,
   FileIdentity,
+  PendingMerge,
   Plan,
   PlanInput,
   Planned,
@@ -23,11 +24,15 @@ import {
   type ChangeFile,
   type ChangeInput,
   historyColumns,
+  type Merging,
   rejectedColumns,
   stateColumns,
+  tableOutputColumns,
 } from './apply-shape.ts'
 import { fileCountFor } from './file-count.ts'
 import { planInput } from './plan-input.ts'
+
+const stateFilesMax = 100 // each run adds one to the state of a table that is merged into
 
 /** What was found: everything that landed, and the table with its state as they stand. */
 export type ApplySurvey = {
@@ -76,6 +81,7 @@ export function planApplyChanges(pipeline: string, task: ApplyChangesTask, surve
   const quarantine = taskQuarantine(pipeline, task, table)
   const after = survey.commit?.number ?? 0
   const added = [...work.loads, ...work.changes, ...work.past]
+  const merge = pendingMerge(task, shape, survey)
   const plan: Plan = {
     ...{ planVersion: 1 as const, pipeline, task: task.name, partition: table, inputs, outputs },
     ...applyViews(shape),
@@ -84,8 +90,8 @@ export function planApplyChanges(pipeline: string, task: ApplyChangesTask, surve
       steps: [...steps(task, shape, survey, quarantine), ...expiredSteps(work)],
       counts: {
         rowsIn: namesOf(shape, 'loads', 'changes', 'past'),
-        rowsStanding: [{ input: 'standing' }],
-        rowsOut: [{ output: 'table' }],
+        rowsStanding: [{ input: 'standing' }, { metric: ['quality', 'rows_standing'] }],
+        rowsOut: [{ output: 'table' }, { metric: ['quality', 'rows_kept'] }],
         duplicates: [{ superseded: 'newest_images' }],
         quarantined: [{ output: 'rejected' }],
         deletes: [{ metric: ['quality', 'deletes'] }],
@@ -100,12 +106,15 @@ export function planApplyChanges(pipeline: string, task: ApplyChangesTask, surve
           ? []
           : [{ in: ['changesIn' as const], out: ['changesOut' as const, 'changesQuarantined' as const] }]),
       ],
-      main: { output: 'table', target: task.to.path },
+      main: { output: 'table', target: tableFolder(task) },
       quarantine: { output: 'rejected', target: quarantine },
       bookmark: { restarts: work.restarts, added: added.map(identityOf) },
       repeats: false,
-      replaced: isRewritten ? [{ folder: task.to.path, files: survey.standing.map(({ path }) => path) }] : [],
-      state: { kind: 'apply-changes', definition: definitionText(task), history: work.history },
+      replaced:
+        isRewritten && !isMerged(task)
+          ? [{ folder: task.to.path, files: survey.standing.map(({ path }) => path) }]
+          : [],
+      state: { kind: 'apply-changes', definition: definitionText(task), history: work.history, ...merge },
       unreadable: null,
       mayBeDamaged: [],
       refusals: task.onBadValue === 'quarantine' ? [] : [badValues(table)],
@@ -219,7 +228,7 @@ function shapeOf(task: ApplyChangesTask, survey: ApplySurvey, work: Work, isRewr
   const everLanded = unionOf([...survey.loads, ...survey.changes])
   const standing = work.restarts || !isRewritten ? [] : survey.standing
   return {
-    ...{ task, isRewritten, restarts: work.restarts },
+    ...{ task, isRewritten, restarts: work.restarts, merging: mergingOf(task, survey, work) },
     columns: tableColumns(task, everLanded),
     everLanded,
     inputs: changeInputs(work),
@@ -227,6 +236,28 @@ function shapeOf(task: ApplyChangesTask, survey: ApplySurvey, work: Work, isRewr
     state: work.restarts || !isRewritten ? [] : survey.state,
     dates: [...new Set([...work.changes, ...work.restored].map(({ date }) => date ?? ''))].sort(),
   }
+}
+
+/** How a table that is merged into stands; null for one that is written anew. */
+function mergingOf(task: ApplyChangesTask, { commit, state }: ApplySurvey, { restarts }: Work): Merging | null {
+  if (!isMerged(task)) return null
+  const [first, ...added] = state
+  const rowsAdded = added.reduce((sum, { rows }) => sum + rows, 0)
+  // As much is written anew as was added since: what a run costs goes by its changes, on average.
+  const isGathered = first !== undefined && (rowsAdded > first.rows || added.length >= stateFilesMax)
+  return restarts ? { rows: 0, isGathered: false } : { rows: commit?.counts.rowsOut ?? 0, isGathered }
+}
+
+/** What is to be merged once the plan is published; the last merge stays known where it is only the history that is written. */
+function pendingMerge(task: ApplyChangesTask, shape: ApplyShape, { commit }: ApplySurvey): { merge?: PendingMerge } {
+  if (!isMerged(task)) return {}
+  const last = commit?.state.kind === 'apply-changes' ? commit.state.merge : undefined
+  if (!shape.isRewritten) return last === undefined ? {} : { merge: last }
+  const { restarts } = shape
+  const columns = tableOutputColumns({ ...shape, merging: null })
+  const hadRows = commit?.partitions.some(({ location, files }) => location === last?.folder && files.length > 0)
+  const [number, after] = last === undefined ? [1, 0] : [last.number + 1, hadRows ? last.number : last.after]
+  return { merge: { number, after, folder: tableFolder(task), columns, keys: task.keys, restarts } }
 }
 
 function namesOf({ inputs }: ApplyShape, ...kinds: ChangeInput['kind'][]): RowCount[] {
@@ -280,12 +311,13 @@ function inputsOf(shape: ApplyShape): PlanInput[] {
 }
 
 function outputsOf(task: ApplyChangesTask, shape: ApplyShape): PlanOutput[] {
-  const { codec } = task.to
+  const to = 'table' in task.to ? parquetTable(task.to.path) : task.to
+  const { codec } = to
   const read = [
     ...shape.standing,
     ...shape.inputs.filter(({ kind }) => kind !== 'restored').flatMap(({ files }) => files),
   ]
-  const fileCount = fileCountFor(read, task.to)
+  const fileCount = fileCountFor(read, to)
   const output = (name: string, columns: Column[], more: Partial<PlanOutput> = {}): PlanOutput => ({
     ...{ name, view: name, columns, codec, fileCount: 1 },
     ...more,
@@ -297,7 +329,7 @@ function outputsOf(task: ApplyChangesTask, shape: ApplyShape): PlanOutput[] {
       : [output('history', historyColumns(shape), { codec: task.history?.codec ?? codec, split })]
   if (!shape.isRewritten) return history
   return [
-    output('table', [...shape.columns, ...ownColumns(task)], { fileCount }),
+    output('table', tableOutputColumns(shape), { fileCount }),
     output('new_state', stateColumns(shape)),
     output('rejected', rejectedColumns(shape)),
     ...history,
@@ -305,11 +337,11 @@ function outputsOf(task: ApplyChangesTask, shape: ApplyShape): PlanOutput[] {
 }
 
 function steps(task: ApplyChangesTask, shape: ApplyShape, survey: ApplySurvey, quarantine: string): PublishStep[] {
-  const { history, to, scdType } = task
+  const { history, scdType } = task
   const added = shape.restarts ? 'replace' : 'append'
   const whole = (output: string, target: string, columns: Column[], mode: PublishStep['mode']): PublishStep => ({
     ...{ output, target, mode, columns, partition: [] },
-    table: output === 'new_state' ? null : output === 'rejected' ? rejectedTable(target) : tableAt(target),
+    table: target.startsWith('_') ? null : output === 'rejected' ? rejectedTable(target) : tableAt(target),
   })
   const dates = shape.dates.map((date): PublishStep => {
     const { path, partitionColumn } = history as NonNullable<typeof history>
@@ -324,10 +356,11 @@ function steps(task: ApplyChangesTask, shape: ApplyShape, survey: ApplySurvey, q
     }
   })
   if (!shape.isRewritten) return dates
+  const isAdded = scdType === 2 || (shape.merging !== null && !shape.merging.isGathered)
   return [
-    whole('table', to.path, [...shape.columns, ...ownColumns(task)], 'replace'),
+    whole('table', tableFolder(task), tableOutputColumns(shape), 'replace'),
     // Of every image and delete one row: it is added to. Of the newest only: it is replaced.
-    whole('new_state', statePath(task), stateColumns(shape), scdType === 2 ? added : 'replace'),
+    whole('new_state', statePath(task), stateColumns(shape), isAdded ? added : 'replace'),
     whole('rejected', quarantine, rejectedColumns(shape), added),
     ...dates,
   ]
@@ -337,6 +370,11 @@ function steps(task: ApplyChangesTask, shape: ApplyShape, survey: ApplySurvey, q
 function rejectedTable(target: string): TableName {
   const segments = target.split('/')
   return { database: segments.slice(0, 2).join('_'), table: segments.at(-1) ?? target }
+}
+
+/** Where the table's output goes: the table's own folder, or where a merge takes it from. */
+function tableFolder(task: ApplyChangesTask): string {
+  return isMerged(task) ? `_millrace/merges/${task.to.path}` : task.to.path
 }
 
 /** Where the sequence of every key's newest image and delete is remembered, beside no data that anybody reads. */

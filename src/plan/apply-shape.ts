@@ -2,7 +2,7 @@
  * What the queries that apply changes are made for, and the columns they have. Columns that are no data begin with `$`: `$op`
  * (I, U or D), `$at` (the time of a change), `$s0` … (its place in the sequence). Pure.
  */
-import type { ApplyChangesTask } from '../define/apply-changes.ts'
+import { type ApplyChangesTask, ownColumns } from '../define/apply-changes.ts'
 import { quoteName } from '../engines/portable.ts'
 import type { Column, DataFile } from '../types.ts'
 
@@ -16,11 +16,21 @@ export type ApplyShape = {
   /** The columns of all that ever landed. */
   everLanded: Column[]
   inputs: ChangeInput[]
+  /** The rows that the table has; none of one that is merged into, of which `rowsMerged` says how many there are. */
   standing: readonly DataFile[]
   state: readonly DataFile[]
+  /** The output is what changes are merged as, and the state is added to; null: the table and its state are written anew. */
+  merging: Merging | null
   /** The dates that the history gets rows of. */
   dates: string[]
 }
+
+/** `rows`: what the table has. `isGathered`: what is remembered of a key lies in too many files, and is written anew as one row. */
+export type Merging = { rows: number; isGathered: boolean }
+
+/** What a merge does with the row of a key. `flag`: only the table's own columns are set. */
+export const mergeActions = { write: 'write', remove: 'delete', flag: 'flag' } as const
+export const mergeAction = '$action'
 
 /**
  * Files with the same columns as one input: a value is converted from the type that its own file has, never by way of one that
@@ -37,6 +47,15 @@ export type ChangeInput = {
 
 /** A landed file; `date` is its partition, null where the source has none. */
 export type ChangeFile = DataFile & { date: string | null }
+
+/** The columns of the table's output: the table's own, and of what is merged what is to be done. */
+export function tableOutputColumns({
+  task,
+  columns,
+  merging,
+}: Pick<ApplyShape, 'task' | 'columns' | 'merging'>): Column[] {
+  return [...columns, ...ownColumns(task), ...(merging === null ? [] : [{ name: mergeAction, type: 'string' }])]
+}
 
 /** The columns of the history: the table's, the operation, and what the history keeps of the rest. */
 export function historyColumns({

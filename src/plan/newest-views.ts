@@ -1,10 +1,12 @@
 /** The queries that make of changes the newest image of every key (SCD type 1). Pure. */
-import { quoteName } from '../engines/portable.ts'
+import { quoteName, quoteText } from '../engines/portable.ts'
 import type { PlanView } from '../types.ts'
 import {
   type ApplyShape,
   type ChangeInput,
   keysEqual,
+  mergeAction,
+  mergeActions,
   partlyPlaced,
   placeNames,
   sequenceNames,
@@ -19,7 +21,7 @@ import {
  * the rows that are left out, which are few: what was superseded, set aside or deleted.
  */
 export function newestViews(shape: ApplyShape, inputs: readonly ChangeInput[]): PlanView[] {
-  const { task, standing, state } = shape
+  const { task, standing, state, merging } = shape
   const keys = task.keys.map(quoteName)
   const places = placeNames(task)
   const own = ['"$input"', ...keys, ...places, '"_file"', '"_row"']
@@ -31,12 +33,22 @@ export function newestViews(shape: ApplyShape, inputs: readonly ChangeInput[]): 
     add('changed_keys', `SELECT DISTINCT ${keys.join(', ')} FROM placed WHERE "$reason" IS NULL`, true)
     const parts = [`SELECT ${own.join(', ')} FROM placed WHERE "$reason" IS NULL`]
     const remembered = places.map((name) => `q.${name}`).join(', ')
-    if (standing.length > 0) {
+    if (merging !== null) {
+      views.push(...rememberedViews(shape, 'touched', `INNER JOIN changed_keys k ON ${keysEqual(task, 'q', 'k')}`))
+      const rows = [
+        { number: standingNumber, name: 'touched_images' },
+        ...(countsDeletes ? [{ number: stateNumber, name: 'touched_deletes' }] : []),
+      ]
+      for (const { number, name } of rows)
+        parts.push(
+          `SELECT ${sourceNumber(number)} AS "$input", ${[...keys, ...places].join(', ')}, CAST(NULL AS INTEGER) AS "_file", CAST(NULL AS BIGINT) AS "_row" FROM ${name}`,
+        )
+    } else if (standing.length > 0) {
       parts.push(
         `SELECT ${sourceNumber(standingNumber)} AS "$input", ${keys.map((name) => `s.${name}`).join(', ')}, ${remembered}, s."_file", s."_row" FROM standing s INNER JOIN changed_keys k ON ${keysEqual(task, 's', 'k')} INNER JOIN state q ON ${keysEqual(task, 's', 'q')} WHERE q."$op" <> 'D'`,
       )
     }
-    if (countsDeletes) {
+    if (countsDeletes && merging === null) {
       parts.push(
         `SELECT ${sourceNumber(stateNumber)} AS "$input", ${keys.map((name) => `q.${name}`).join(', ')}, ${remembered}, CAST(NULL AS INTEGER) AS "_file", CAST(NULL AS BIGINT) AS "_row" FROM state q INNER JOIN changed_keys k ON ${keysEqual(task, 'q', 'k')} WHERE q."$op" = 'D'`,
       )
@@ -65,9 +77,38 @@ export function newestViews(shape: ApplyShape, inputs: readonly ChangeInput[]): 
     ...(task.deletes === 'apply' ? ['SELECT "$input", "_file", "_row" FROM deleted_images'] : []),
   ]
   add('left_out', leftOut.join(' UNION ALL '), true)
-  add('table', tableSql(shape, inputs))
+  add('table', merging === null ? tableSql(shape, inputs) : mergedSql(shape, inputs))
+  if (merging?.isGathered) {
+    views.push(...rememberedViews(shape, 'other', `ANTI JOIN changed_keys k ON ${keysEqual(task, 'q', 'k')}`))
+  }
   add('new_state', stateSql(shape, inputs))
   return views
+}
+
+/**
+ * Of a state that is added to, the newest image and the newest delete of some keys: `<name>_images`, of those that the table has, and
+ * `<name>_deletes`. `join` chooses the rows `q` of the state.
+ */
+function rememberedViews(shape: ApplyShape, name: string, join: string): PlanView[] {
+  const { task } = shape
+  const names = [...task.keys, ...placeNames(task).map((place) => place.slice(1, -1))]
+  const select = names.map((column) => `q.${quoteName(column)}`).join(', ')
+  const newest = (kind: string, where: string): PlanView => ({
+    name: `${name}_${kind}`,
+    columns: names,
+    newest: { from: `${name}_state`, where, key: task.keys, orderBy: sequenceNames(task) },
+  })
+  const removed = `ANTI JOIN ${name}_deletes d ON ${keysEqual(task, 'd', 'q')} AND ${isLater(shape, 'd', 'q')}`
+  return [
+    { name: `${name}_state`, once: true, sql: `SELECT ${select} FROM state q ${join}` },
+    newest('images_ever', `"$op" <> 'D'`),
+    ...(task.deletes === 'keep' ? [] : [newest('deletes', `"$op" = 'D'`)]),
+    {
+      name: `${name}_images`,
+      once: true,
+      sql: `SELECT ${select} FROM ${name}_images_ever q ${task.deletes === 'apply' ? removed : ''}`,
+    },
+  ]
 }
 
 /** A row by where it stands, among the rows of an input that are left out or deleted. */
@@ -86,16 +127,40 @@ function imagesSql({ name, number, kind }: ChangeInput, select: string, join = '
   return `SELECT ${select} FROM ${name}_typed r ANTI JOIN ${rowsOf('left_out', number)} l ON ${isSameRow('l')}${join}${images}`
 }
 
+/** The rows that are read and stay, with the table's own columns and `more`. */
+function readSql({ task, columns }: ApplyShape, inputs: readonly ChangeInput[], more: string[] = []): string[] {
+  const data = columns.map(({ name }) => `r.${quoteName(name)}`)
+  const flags = task.deletes === 'flag'
+  return inputs.map((input) => {
+    const flag = flags ? [`d."_file" IS NOT NULL AS "is_deleted"`, 'd."$deleted_at" AS "deleted_at"'] : []
+    const deleted = rowsOf('deleted_images', input.number, ', "$deleted_at"')
+    const join = flags ? ` LEFT JOIN ${deleted} d ON ${isSameRow('d')}` : ''
+    return imagesSql(input, [...data, ...flag, ...more].join(', '), join)
+  })
+}
+
+/** What is merged: the newest images that were read, and the keys whose row of the table a delete reaches. */
+function mergedSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
+  const { task, columns } = shape
+  const action = (name: string): string => `${quoteText(name)} AS ${quoteName(mergeAction)}`
+  const parts = readSql(shape, inputs, [action(mergeActions.write)])
+  if (task.deletes !== 'keep' && shape.state.length > 0) {
+    const flags = task.deletes === 'flag'
+    const values = columns.map(({ name, type }) =>
+      task.keys.includes(name) ? quoteName(name) : `try_convert(NULL, ${type}) AS ${quoteName(name)}`,
+    )
+    const own = flags ? ['true AS "is_deleted"', '"$deleted_at" AS "deleted_at"'] : []
+    const select = [...values, ...own, action(flags ? mergeActions.flag : mergeActions.remove)].join(', ')
+    parts.push(`SELECT ${select} FROM deleted_images WHERE "$input" = ${sourceNumber(standingNumber)}`)
+  }
+  return parts.join(' UNION ALL ')
+}
+
 function tableSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
   const { task, columns, standing } = shape
   const data = columns.map(({ name }) => `r.${quoteName(name)}`)
   const flags = task.deletes === 'flag'
-  const read = inputs.map((input) => {
-    const flag = flags ? [`d."_file" IS NOT NULL AS "is_deleted"`, 'd."$deleted_at" AS "deleted_at"'] : []
-    const deleted = rowsOf('deleted_images', input.number, ', "$deleted_at"')
-    const join = flags ? ` LEFT JOIN ${deleted} d ON ${isSameRow('d')}` : ''
-    return imagesSql(input, [...data, ...flag].join(', '), join)
-  })
+  const read = readSql(shape, inputs)
   if (standing.length === 0) return read.join(' UNION ALL ')
   // A key without a change is deleted, or not, as it was.
   const flag = flags
@@ -111,18 +176,26 @@ function tableSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
   return [...read, stood].join(' UNION ALL ')
 }
 
-/** What is remembered of every key: the place of its newest image, unless it was removed, and of its newest delete. */
+/**
+ * What is remembered of every key: the place of its newest image, unless it was removed, and of its newest delete. Where the state
+ * is added to, only what is new of them.
+ */
 function stateSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
-  const { task, state } = shape
+  const { task, state, merging } = shape
   const names = [...task.keys.map(quoteName), ...placeNames(task)]
   const own = names.map((name) => `r.${name}`).join(', ')
   const removed = `ANTI JOIN deleted_images d ON ${keysEqual(task, 'd', 'r')}`
+  const isAdded = merging !== null && state.length > 0 && !merging.isGathered
+  const added = (number: number): string => (isAdded ? ` WHERE "$input" <> ${sourceNumber(number)}` : '')
   const parts =
     partlyPlaced(shape) === undefined
-      ? [`SELECT ${own} FROM newest_images r ${task.deletes === 'apply' ? removed : ''}`]
+      ? [`SELECT ${own} FROM newest_images r ${task.deletes === 'apply' ? removed : ''}${added(standingNumber)}`]
       : inputs.map((input) => imagesSql(input, own))
-  if (task.deletes !== 'keep') parts.push(`SELECT ${names.join(', ')} FROM newest_deletes`)
-  if (state.length > 0) {
+  if (task.deletes !== 'keep') parts.push(`SELECT ${names.join(', ')} FROM newest_deletes${added(stateNumber)}`)
+  if (merging?.isGathered) {
+    const kept = task.deletes === 'keep' ? ['images'] : ['images', 'deletes']
+    parts.push(...kept.map((kind) => `SELECT ${names.join(', ')} FROM other_${kind}`))
+  } else if (state.length > 0 && merging === null) {
     parts.push(
       `SELECT ${names.map((name) => `q.${name}`).join(', ')} FROM state q ANTI JOIN changed_keys k ON ${keysEqual(task, 'q', 'k')}`,
     )

@@ -1,5 +1,5 @@
 /** Looks at the changes that landed for a table, and at the table as it stands. */
-import type { ApplyChangesTask } from '../define/apply-changes.ts'
+import { type ApplyChangesTask, isMerged } from '../define/apply-changes.ts'
 import { MillraceError } from '../errors.ts'
 import { fileName } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
@@ -22,7 +22,9 @@ export async function surveyApplyChanges(task: ApplyChangesTask, context: Survey
       `task ${task.name}  nothing landed for ${task.to.path}: no table at ${[task.from.loads, task.from.changes].filter(Boolean).join(' or ')}. Run the landing first`,
     )
   }
-  const standing = await partFiles(store, commit, task.to.path)
+  const standing = isMerged(task)
+    ? await mergedFiles(store, commit, task)
+    : await partFiles(store, commit, task.to.path)
   const state = await partFiles(store, commit, statePath(task))
   const isLost = standing === null || state === null
   if (isLost) {
@@ -32,6 +34,28 @@ export async function surveyApplyChanges(task: ApplyChangesTask, context: Survey
   }
   const lostDates = await findLostDates(task, store, commit)
   return { commit, loads, changes, standing: standing ?? [], state: state ?? [], isLost, missing, lostDates }
+}
+
+/**
+ * The table that is merged into has no files that are read; null when it is gone, though what it was made of is merged. Throws
+ * `table-changed` where a table stands that nobody made by these changes.
+ */
+async function mergedFiles(
+  store: Store,
+  commit: CommitRecord | null,
+  { to }: ApplyChangesTask,
+): Promise<DataFile[] | null> {
+  const merge = commit?.state.kind === 'apply-changes' ? commit.state.merge : undefined
+  const isThere = (await store.kind(to.path)) !== 'missing'
+  if (commit !== null && merge !== undefined) {
+    const comesYet = (merge.restarts || merge.after === 0) && (await store.kind(merge.folder)) !== 'missing'
+    return isThere || comesYet || commit.counts.rowsOut === 0 ? [] : null
+  }
+  if (!isThere) return []
+  throw new MillraceError(
+    'table-changed',
+    `${to.path}  is a table that was not made by these changes; merging them would mix the two. Move it away, or name another table`,
+  )
 }
 
 /** Everything that was published at the source's places, and the paths of what is no longer there. */

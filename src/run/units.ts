@@ -8,13 +8,14 @@ import { planApplyChanges } from '../plan/apply-changes.ts'
 import { type ConsolidateSurvey, planConsolidate } from '../plan/consolidate.ts'
 import { type FanOutSurvey, planFanOut } from '../plan/fan-out.ts'
 import { halfWritten } from '../sources/snapshot-folder.ts'
-import type { DataFile, PlanUnit, UnreadableFile } from '../types.ts'
+import type { DataFile, Planned, PlanUnit, UnreadableFile } from '../types.ts'
 import { markDamaged } from './damaged.ts'
 import { surveyApplyChanges } from './survey-apply-changes.ts'
 import { bucketUnits } from './survey-bucket-tables.ts'
 import { surveyConsolidate } from './survey-consolidate.ts'
 import { surveyFanOut } from './survey-fan-out.ts'
 import { landUnits } from './survey-land.ts'
+import { mergePending } from './tables/merge-pending.ts'
 import type { PlanningContext, SurveyContext } from './task-context.ts'
 
 /** The units of a task; each looks at what exists when it is planned for the first time. */
@@ -63,12 +64,22 @@ function withDamaged(survey: ConsolidateSurvey, damaged: ReadonlyMap<string, str
 }
 
 function applyChangesUnit(task: ApplyChangesTask, context: PlanningContext): PlanUnit {
+  const { to } = task
+  let restarts = false
+  const plan = async (): Promise<Planned[]> => {
+    const survey = await surveyApplyChanges(task, surveyContext(task, context))
+    const planned = planApplyChanges(context.pipeline, task, survey)
+    restarts = planned.kind === 'plan' && planned.plan.publish.bookmark.restarts
+    return [planned]
+  }
+  if (!('table' in to)) return { name: to.path, plan }
+  const merge = (assertHeld: () => Promise<void>): Promise<void> => mergePending(task, to, context, assertHeld)
   return {
-    name: task.to.path,
-    plan: async () => {
-      const survey = await surveyApplyChanges(task, surveyContext(task, context))
-      return [planApplyChanges(context.pipeline, task, survey)]
-    },
+    name: to.path,
+    plan,
+    // What an earlier run decided and could not merge comes first, unless the table is made anew.
+    prepare: async (assertHeld) => void (restarts || (await merge(assertHeld))),
+    finish: merge,
   }
 }
 

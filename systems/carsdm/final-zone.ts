@@ -1,5 +1,5 @@
 /** The task that brings a table's landed changes into the Final zone and the CDC zone. */
-import { type ApplyChangesTask, applyChanges, changeHistory, landedChanges, parquetTable } from 'millrace'
+import { type ApplyChangesTask, applyChanges, changeHistory, icebergTable, landedChanges, parquetTable } from 'millrace'
 import type { CarsTable } from './tables.ts'
 
 const dayMs = 86_400_000
@@ -10,6 +10,12 @@ export type Zones = Pick<ApplyChangesTask, 'deletes' | 'onBadValue'> & {
   final: string
   runDate: string
   cdcRetentionDays: number
+  tableFormat: 'parquet' | 'iceberg'
+}
+
+/** The namespace of the Iceberg tables that stand for the Final zone at a path: `final/cars` is `final_cars`. */
+export function icebergNamespace(final: string): string {
+  return final.replaceAll('/', '_')
 }
 
 /** The task of one table. */
@@ -22,7 +28,10 @@ export function toFinalZone({ table, columns, primaryKey }: CarsTable, zones: Zo
     keys: primaryKey,
     deletes: zones.deletes,
     onBadValue: zones.onBadValue,
-    to: parquetTable(`${zones.final}/${table}`),
+    to:
+      zones.tableFormat === 'iceberg'
+        ? icebergTable(`${icebergNamespace(zones.final)}.${table}`)
+        : parquetTable(`${zones.final}/${table}`),
     history: changeHistory(`${zones.final}/_cdc/${table}`, { after, columns: shown }),
   })
 }

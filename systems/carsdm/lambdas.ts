@@ -1,7 +1,18 @@
 /** The functions and crawlers of the state machine as steps, with the names they have on AWS. */
-import { type CallOptions, type CallStep, call, crawl, crawlTables, type ParallelStep, parallel } from 'millrace'
+import {
+  type CallOptions,
+  type CallStep,
+  type CrawlOptions,
+  call,
+  crawl,
+  crawlIcebergTables,
+  crawlTables,
+  type ParallelStep,
+  parallel,
+} from 'millrace'
 import { publishErrors, tablesWithWork } from './calls.ts'
 import { type CarsEnvironment, crawlerName, resourceName, stateMachineName } from './environment.ts'
+import { icebergNamespace, type Zones } from './final-zone.ts'
 import { jobControl } from './job-control.ts'
 import type { CarsTable } from './tables.ts'
 
@@ -33,18 +44,20 @@ export function lambdas(environment: CarsEnvironment, tables: readonly CarsTable
       state: 'data_ppl_job_update RAW DM',
       resultPath: '$.update',
     }),
-    crawlers: (final: string): ParallelStep => {
-      const crawler = (name: string, state: string, resource: 'CARS-CRAWLER' | 'CARS-cdc', path: string) =>
-        crawl(name, {
-          state,
-          crawlerName: crawlerName(environment, resource),
-          run: (context) => crawlTables(context, path),
-        })
+    crawlers: (final: string, tableFormat: Zones['tableFormat']): ParallelStep => {
+      const crawler = (name: string, state: string, resource: 'CARS-CRAWLER' | 'CARS-cdc', run: CrawlOptions['run']) =>
+        crawl(name, { state, crawlerName: crawlerName(environment, resource), run })
+      const crawlFinal: CrawlOptions['run'] = (context) =>
+        tableFormat === 'iceberg' ? crawlIcebergTables(context, icebergNamespace(final)) : crawlTables(context, final)
       return parallel('RunBothCrawlers', {
         resultPath: null,
         branches: [
-          [crawler('crawl-final', `FSA-${environment.deployEnv}-CARS Final Zone Crawler`, 'CARS-CRAWLER', final)],
-          [crawler('crawl-cdc', `FSA-${environment.deployEnv}-CARS CDC Crawler`, 'CARS-cdc', `${final}/_cdc`)],
+          [crawler('crawl-final', `FSA-${environment.deployEnv}-CARS Final Zone Crawler`, 'CARS-CRAWLER', crawlFinal)],
+          [
+            crawler('crawl-cdc', `FSA-${environment.deployEnv}-CARS CDC Crawler`, 'CARS-cdc', (context) =>
+              crawlTables(context, `${final}/_cdc`),
+            ),
+          ],
         ],
       })
     },

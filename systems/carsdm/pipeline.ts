@@ -32,7 +32,7 @@ export default definePipeline({
     deletes: z.enum(deleteRules).default('keep'),
     onBadValue: z.enum(['quarantine', 'fail']).default('quarantine'),
     onBadFile: z.enum(['quarantine', 'fail']).default('quarantine'),
-    tableFormat: z.enum(['parquet']).default('parquet'),
+    tableFormat: z.enum(['parquet', 'iceberg']).default('parquet'),
     pgUrl: z.string().optional(),
   },
   secrets: ['pgUrl'],
@@ -46,6 +46,7 @@ export default definePipeline({
     const { startJob, publishErrors, incrementalTables, updateJob, crawlers } = lambdas(environment, tables, pgUrl)
     const datasets = changeDatasets(`landing/${environment.destinationPrefix}/Datasets`)
     const final = `final/${environment.destinationPrefix}`
+    const { tableFormat } = rules
     return [
       startJob,
       pass('Landing', { result: { Payload: { failed: [] } }, resultPath: '$.landing' }),
@@ -109,7 +110,7 @@ export default definePipeline({
         ],
       }),
       updateJob,
-      crawlers(final),
+      crawlers(final, tableFormat),
       choice('Any table failed', {
         choices: [
           {

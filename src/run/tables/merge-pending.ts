@@ -1,0 +1,145 @@
+/**
+ * Merges rows into an Iceberg table that a commit has decided on. The commit comes first: the rows lie where it says until the table
+ * has them, and its snapshot carries the number of the merge, so that one that was cut short is done by whoever comes next, once.
+ */
+import { type ApplyChangesTask, ownColumns } from '../../define/apply-changes.ts'
+import type { IcebergTable } from '../../define/iceberg-tables.ts'
+import { quoteName, quoteText } from '../../engines/portable.ts'
+import { assert, MillraceError } from '../../errors.ts'
+import type { Table } from '../../iceberg/table.ts'
+import { hiveType, icebergType } from '../../iceberg/type-text.ts'
+import type { Warehouse } from '../../iceberg/warehouse.ts'
+import { mergeAction, mergeActions } from '../../plan/apply-shape.ts'
+import type { Column, CommitRecord, PendingMerge } from '../../types.ts'
+import { currentLocation, latestCommit } from '../commits.ts'
+import { missingFiles } from '../missing-files.ts'
+import type { PlanningContext } from '../task-context.ts'
+import { existingTable, targetTable } from './target-table.ts'
+
+const numberProperty = 'millrace.merged'
+
+/** Brings the table to its last commit. Throws `table-changed` where it cannot be. */
+export async function mergePending(
+  task: ApplyChangesTask,
+  to: IcebergTable,
+  context: PlanningContext,
+  assertHeld: () => Promise<void>,
+): Promise<void> {
+  const { store } = context
+  const commit = await latestCommit(store, to.path)
+  const merge = commit?.state.kind === 'apply-changes' ? commit.state.merge : undefined
+  if (commit === null || merge === undefined) return
+  const hasRows = (await store.kind(merge.folder)) !== 'missing'
+  // Rows of another merge than the last are there no more: it was made before the last one was planned.
+  if (!hasRows && !(merge.restarts && commit.counts.rowsOut === 0)) return
+  const lease = await context.tables.acquire()
+  try {
+    const { warehouse } = lease
+    const table = await existingTable(warehouse, to.table)
+    if (mergedNumber(table) !== merge.number) {
+      const files = await pendingFiles(commit, merge, context)
+      await assertHeld()
+      await mergeRows(task, to, { commit, merge, table, files }, warehouse)
+    }
+    // What the table has is needed no more.
+    await store.remove(merge.folder)
+  } finally {
+    await lease.release()
+  }
+}
+
+function mergedNumber(table: Table | null): number {
+  return Number(table?.metadata.properties[numberProperty] ?? 0)
+}
+
+/** The absolute paths of the rows. */
+async function pendingFiles(
+  commit: CommitRecord,
+  { folder }: PendingMerge,
+  context: PlanningContext,
+): Promise<string[]> {
+  const { store } = context
+  const published = commit.partitions.filter(({ location }) => location === folder)
+  const paths: string[] = []
+  for (const part of published) {
+    const own = await currentLocation(store, commit, part)
+    const [missing] = await missingFiles(store, own, part.files)
+    if (missing !== undefined)
+      throw new MillraceError(
+        'table-changed',
+        `${own}/${missing.name}  is gone with ${missing.rows} rows that were to be merged into ${commit.scope}. Remove the folder ${commit.scope} and ${folder} to have the table made anew from all that landed`,
+      )
+    paths.push(...part.files.map(({ name }) => store.locate(`${own}/${name}`)))
+  }
+  return paths
+}
+
+type Merging = { commit: CommitRecord; merge: PendingMerge; table: Table | null; files: string[] }
+
+async function mergeRows(
+  task: ApplyChangesTask,
+  to: IcebergTable,
+  { commit, merge, table, files }: Merging,
+  warehouse: Warehouse,
+): Promise<void> {
+  const { number, after, columns, keys, restarts } = merge
+  const before = mergedNumber(table)
+  if (!restarts && before !== after)
+    throw new MillraceError(
+      'table-changed',
+      `${to.path}  is at merge ${before} of these changes, and merge ${number} is next: another version of the table stands there. Put back the one that was there, or remove the folder to have it made anew from all that landed`,
+    )
+  if (restarts && table !== null && !hasColumns(table, columns)) await warehouse.drop(to.table)
+  // Numbers with a fraction are no identifiers in Iceberg.
+  const isIdentifier = columns.every(({ name, type }) => !keys.includes(name) || !/^(float|double)$/i.test(type))
+  const definition = { columns, key: isIdentifier ? keys : [], layout: to.layout }
+  const target = await targetTable(warehouse, to.table, definition)
+  const options = {
+    summary: { 'millrace.run': commit.run, 'millrace.task': task.name, 'millrace.kind': task.kind },
+    properties: { [numberProperty]: String(number) },
+    expectedProperties: { [numberProperty]: target.metadata.properties[numberProperty] },
+  }
+  const names = columns.map(({ name }) => quoteName(name))
+  const source = (select: string): { sql: string; isRepeatable: true } => ({
+    sql: `SELECT ${select} FROM read_parquet([${files.map(quoteText).join(', ')}], hive_partitioning = false)`,
+    isRepeatable: true,
+  })
+  if (files.length === 0) {
+    if (restarts && target.snapshot() !== null) await target.delete('true', options)
+    else await target.setProperties(options.properties)
+  } else if (restarts || target.snapshot() === null) {
+    // A table that is empty so far has no row that anything could be done with.
+    await target.overwrite(source(names.join(', ')), { all: true }, options)
+  } else {
+    await target.merge({
+      ...options,
+      using: source('*'),
+      on: keys,
+      whenMatched: [
+        { when: isAction(mergeActions.remove), then: 'delete' },
+        { when: isAction(mergeActions.flag), then: 'update', set: bySource(ownColumns(task)) },
+        { then: 'update', set: bySource(columns.filter(({ name }) => !keys.includes(name))) },
+      ],
+      whenNotMatched: { when: isAction(mergeActions.write), values: bySource(columns) },
+    })
+  }
+  assert(mergedNumber(target) === number, `${to.path} has merge ${number}`)
+}
+
+/** Whether a table has these columns, and no others, in their types. */
+function hasColumns(table: Table, columns: readonly Column[]): boolean {
+  const { fields } = table.schema
+  const types = new Map(fields.map(({ name, type }) => [name.toLowerCase(), hiveType(type)]))
+  return (
+    fields.length === columns.length &&
+    columns.every(({ name, type }) => types.get(name.toLowerCase()) === hiveType(icebergType(type)))
+  )
+}
+
+function isAction(action: string): string {
+  return `s.${quoteName(mergeAction)} = ${quoteText(action)}`
+}
+
+function bySource(columns: readonly Column[]): Record<string, string> {
+  return Object.fromEntries(columns.map(({ name }) => [name, `s.${quoteName(name)}`]))
+}
