@@ -16,7 +16,7 @@ import {
   standingNumber,
 } from './apply-shape.ts'
 import { type Conversion, convert, fittingValue } from './conversion.ts'
-import { newestViews } from './newest-views.ts'
+import { newestViews, reachedSql } from './newest-views.ts'
 import { versionViews } from './version-views.ts'
 
 /** What a row of changes says, as expressions over it. */
@@ -184,13 +184,14 @@ function fileNumbers(files: readonly ChangeFile[]): Map<string, number[]> {
  * Of a table that is merged into, the rows that it has besides those written: all but those of changed keys, and of these the ones
  * that stay; what else is merged than rows written is not to be counted.
  */
-function keptSql({ task, state, merging }: ApplyShape): string {
+function keptSql(shape: ApplyShape): string {
+  const { task, state, merging } = shape
   if (merging === null || state.length === 0) return '0'
-  const standing = `"$input" = ${sourceNumber(standingNumber)}`
-  const deleted = `(SELECT count(*) FROM deleted_images WHERE ${standing})`
-  // A row that is removed is neither kept nor written, one that is flagged is kept: both are merged once.
-  const minus = { keep: '', flag: ` - ${deleted}`, apply: ` - 2 * ${deleted}` }[task.deletes]
-  return `${merging.rows} - (SELECT count(*) FROM touched_images) + (SELECT count(*) FROM newest_images WHERE ${standing})${minus}`
+  const count = (from: string): string => `(SELECT count(*) FROM ${from})`
+  const standing = `WHERE "$input" = ${sourceNumber(standingNumber)}`
+  const reached = task.deletes === 'keep' ? '' : ` - ${count(reachedSql(shape))}`
+  const removed = task.deletes === 'apply' ? ` - ${count(`deleted_images ${standing}`)}` : ''
+  return `${merging.rows} - ${count('touched_images')} + ${count(`newest_images ${standing}`)}${reached}${removed}`
 }
 
 /** One row: rows read and set aside, and why. */

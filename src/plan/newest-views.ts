@@ -139,6 +139,16 @@ function readSql({ task, columns }: ApplyShape, inputs: readonly ChangeInput[], 
   })
 }
 
+/**
+ * The deleted images whose row the table has: to be flagged where no newer image takes its place, to be removed also where one would
+ * that is deleted itself.
+ */
+export function reachedSql({ task }: ApplyShape): string {
+  if (task.deletes === 'apply')
+    return `(SELECT d.* FROM deleted_images d SEMI JOIN touched_images t ON ${keysEqual(task, 't', 'd')})`
+  return `(SELECT * FROM deleted_images WHERE "$input" = ${sourceNumber(standingNumber)})`
+}
+
 /** What is merged: the newest images that were read, and the keys whose row of the table a delete reaches. */
 function mergedSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
   const { task, columns } = shape
@@ -151,7 +161,7 @@ function mergedSql(shape: ApplyShape, inputs: readonly ChangeInput[]): string {
     )
     const own = flags ? ['true AS "is_deleted"', '"$deleted_at" AS "deleted_at"'] : []
     const select = [...values, ...own, action(flags ? mergeActions.flag : mergeActions.remove)].join(', ')
-    parts.push(`SELECT ${select} FROM deleted_images WHERE "$input" = ${sourceNumber(standingNumber)}`)
+    parts.push(`SELECT ${select} FROM ${reachedSql(shape)}`)
   }
   return parts.join(' UNION ALL ')
 }

@@ -4,6 +4,7 @@
  */
 import { type ApplyChangesTask, ownColumns } from '../../define/apply-changes.ts'
 import type { IcebergTable } from '../../define/iceberg-tables.ts'
+import { fileList } from '../../engines/duckdb/relations.ts'
 import { quoteName, quoteText } from '../../engines/portable.ts'
 import { assert, MillraceError } from '../../errors.ts'
 import type { Table } from '../../iceberg/table.ts'
@@ -90,6 +91,7 @@ async function mergeRows(
       `${to.path}  is at merge ${before} of these changes, and merge ${number} is next: another version of the table stands there. Put back the one that was there, or remove the folder to have it made anew from all that landed`,
     )
   if (restarts && table !== null && !hasColumns(table, columns)) await warehouse.drop(to.table)
+  else if (table !== null) await addColumns(table, columns)
   // Numbers with a fraction are no identifiers in Iceberg.
   const isIdentifier = columns.every(({ name, type }) => !keys.includes(name) || !/^(float|double)$/i.test(type))
   const definition = { columns, key: isIdentifier ? keys : [], layout: to.layout }
@@ -101,7 +103,7 @@ async function mergeRows(
   }
   const names = columns.map(({ name }) => quoteName(name))
   const source = (select: string): { sql: string; isRepeatable: true } => ({
-    sql: `SELECT ${select} FROM read_parquet([${files.map(quoteText).join(', ')}], hive_partitioning = false)`,
+    sql: `SELECT ${select} FROM read_parquet(${fileList(files)}, hive_partitioning = false)`,
     isRepeatable: true,
   })
   if (files.length === 0) {
@@ -134,6 +136,15 @@ function hasColumns(table: Table, columns: readonly Column[]): boolean {
     fields.length === columns.length &&
     columns.every(({ name, type }) => types.get(name.toLowerCase()) === hiveType(icebergType(type)))
   )
+}
+
+/** A column that is new stands where the definition has it. */
+async function addColumns(table: Table, columns: readonly Column[]): Promise<void> {
+  const names = new Set(table.schema.fields.map(({ name }) => name.toLowerCase()))
+  const changes = columns.flatMap(({ name, type }, index) =>
+    names.has(name.toLowerCase()) ? [] : [{ add: name, type, after: columns[index - 1]?.name ?? null }],
+  )
+  if (changes.length > 0) await table.evolve(changes)
 }
 
 function isAction(action: string): string {

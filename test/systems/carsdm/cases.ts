@@ -1,7 +1,7 @@
 /** Cases that are tables of one root: they share its runs. */
 
 import type { Answer } from './answer.ts'
-import { type Lake, makeLake, type RunOptions } from './lake.ts'
+import { type Lake, makeLake, type RunOptions, type TableFormat } from './lake.ts'
 import { columnsOf, type Definition, type FileContent } from './landing.ts'
 import { expectZones, readZones, type Zones } from './zones.ts'
 
@@ -28,8 +28,12 @@ export function definitionOf({ table, key = ['id'], columns = 'id bigint, note s
 }
 
 /** Plays all cases side by side on a new root and keeps what each table was after every run. */
-export async function play(cases: readonly Case[], runs: readonly RunOptions[]): Promise<Played> {
-  const lake = makeLake(cases.map(definitionOf))
+export async function play(
+  cases: readonly Case[],
+  runs: readonly RunOptions[],
+  tableFormat: TableFormat = 'parquet',
+): Promise<Played> {
+  const lake = makeLake(cases.map(definitionOf), tableFormat)
   const played: Played = { lake, stages: new Map(), warnings: [] }
   for (const [index, options] of runs.entries()) {
     for (const { table, runs: landings } of cases) await lake.land(table, ...(landings[index] ?? []))

@@ -1,6 +1,7 @@
 /** Loads, changes and deletes of keys; every case is a table, played under `keep` and `apply`, then under other rules. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Case, definitionOf, expectCase, type Played, play } from './cases.ts'
+import { tableFormats } from './lake.ts'
 import { cdc, load } from './landing.ts'
 import { readZones } from './zones.ts'
 
@@ -223,12 +224,15 @@ const rules = {
   apply: ['apply', 'apply', 'apply', 'flag'],
 } as const
 
-describe.each(['keep', 'apply'] as const)('under %s', (rule) => {
+const games = (['keep', 'apply'] as const).flatMap((rule) => tableFormats.map((tableFormat) => ({ rule, tableFormat })))
+
+describe.each(games)('under $rule, $tableFormat', ({ rule, tableFormat }) => {
   let played: Played
   beforeAll(async () => {
     played = await play(
       cases,
       rules[rule].map((deletes) => ({ deletes })),
+      tableFormat,
     )
   })
   afterAll(() => played?.lake.remove())

@@ -1,6 +1,7 @@
 /** Columns and values that change over time; every case is a table. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Case, definitionOf, expectCase, type Played, play } from './cases.ts'
+import { tableFormats } from './lake.ts'
 import { cdc, type FileContent, load, type Value } from './landing.ts'
 import { readZones } from './zones.ts'
 
@@ -211,12 +212,13 @@ const cases: Case[] = [
 ]
 const runs = Math.max(...cases.map((one) => one.runs.length))
 
-describe('drift', () => {
+describe.each(tableFormats)('drift, %s', (tableFormat) => {
   let played: Played
   beforeAll(async () => {
     played = await play(
       cases,
       Array.from({ length: runs }, () => ({})),
+      tableFormat,
     )
   })
   afterAll(() => played?.lake.remove())

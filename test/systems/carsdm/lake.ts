@@ -17,10 +17,14 @@ export type RunOptions = Partial<Settings> & {
 }
 export type Lake = ReturnType<typeof makeLake>
 
+/** What Final lies in. */
+export const tableFormats = ['parquet', 'iceberg'] as const
+export type TableFormat = (typeof tableFormats)[number]
+
 const usual: Settings = { deletes: 'keep', runDate: '2025-11-06', retentionDays: 10 }
 
 /** Makes an empty root for some tables. */
-export function makeLake(definitions: readonly Definition[]) {
+export function makeLake(definitions: readonly Definition[], tableFormat: TableFormat = 'parquet') {
   const home = fs.mkdtempSync(path.join(tmpdir(), 'millrace-carsdm-'))
   const root = path.join(home, "lake [1] 100%20 é's *")
   fs.mkdirSync(root)
@@ -31,7 +35,16 @@ export function makeLake(definitions: readonly Definition[]) {
   let settings = usual
   const flagsOf = (options: RunOptions): string[] => {
     const { deletes, runDate, retentionDays } = { ...usual, ...options }
-    const flags = ['--deletes', deletes, '--run-date', runDate, '--cdc-retention-days', String(retentionDays)]
+    const flags = [
+      '--deletes',
+      deletes,
+      '--run-date',
+      runDate,
+      '--cdc-retention-days',
+      String(retentionDays),
+      '--table-format',
+      tableFormat,
+    ]
     return ['--root', root, '--tables-file', tablesFile, ...flags, ...(options.flags ?? [])]
   }
   const definitionOf = (table: string): Definition => {

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seededRandom, testSeed } from '../../random.ts'
 import { type Deletes, lines } from './answer.ts'
-import { type Lake, makeLake } from './lake.ts'
+import { type Lake, makeLake, type TableFormat, tableFormats } from './lake.ts'
 import { type Arrival, arrivalOf, arrivalText, definitionOf, type Stream, streams } from './streams.ts'
 import { expectZones, readZones } from './zones.ts'
 
@@ -34,13 +34,16 @@ const definitions = drawn.flatMap(({ stream, ways }) => ways.map(({ table }) => 
 const options = { runDate: '2025-11-05', retentionDays: 3 }
 
 /** The rule of every run, and those that follow without new files; the deletes of a key are remembered under each. */
-const rules: { title: string; landing: Deletes; after: Deletes[] }[] = [
-  { title: 'flag, then keep', landing: 'flag', after: ['flag', 'keep'] },
-  { title: 'apply', landing: 'apply', after: ['apply'] },
-]
+const rules = tableFormats.flatMap(
+  (tableFormat): { title: string; tableFormat: TableFormat; landing: Deletes; after: Deletes[] }[] => [
+    { title: `flag, then keep, ${tableFormat}`, tableFormat, landing: 'flag', after: ['flag', 'keep'] },
+    { title: `apply, ${tableFormat}`, tableFormat, landing: 'apply', after: ['apply'] },
+    { title: `keep, ${tableFormat}`, tableFormat, landing: 'keep', after: ['keep'] },
+  ],
+)
 
-describe.each(rules)(`streams under $title, seed ${seed}`, ({ landing, after }) => {
-  const lake = makeLake(definitions)
+describe.each(rules)(`streams under $title, seed ${seed}`, ({ tableFormat, landing, after }) => {
+  const lake = makeLake(definitions, tableFormat)
   beforeAll(async () => {
     for (let run = 0; run < runCount; run += 1) {
       for (const { table, arrival } of drawn.flatMap(({ ways }) => ways))

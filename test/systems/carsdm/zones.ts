@@ -1,6 +1,8 @@
 /** What lies in the zones of a root, read from their folders alone, and its difference from the answer. */
 import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
 import * as path from 'node:path'
+import { openWarehouse } from 'millrace/iceberg'
 import { expect } from 'vitest'
 import { hashOf, rowsOf, text } from '../chargebacks/lake.ts'
 import { type Answer, lines, type Row } from './answer.ts'
@@ -22,11 +24,29 @@ export async function readZones(root: string, table: string): Promise<Zones> {
   const files = (folder: string): string[] => dataFiles(path.join(root, folder))
   const datasets = 'landing/cars/Datasets'
   return {
-    final: await readFiles(files(`final/cars/${table}`)),
+    final: (await readIceberg(root, table)) ?? (await readFiles(files(`final/cars/${table}`))),
     changes: await readFiles(files(`final/cars/_cdc/${table}`)),
     datasets: await readEach([...files(`${datasets}/${table}`), ...files(`${datasets}/${table}-LOAD`)]),
     quarantined: await readEach(files(`quarantine/carsdm/Cars-Raw-DM/${table}`)),
     unreadable: readUnreadable(path.join(root, `quarantine/carsdm/LandingFiles/${table}`)),
+  }
+}
+
+/** An Iceberg table of Final, by way of a file; null where there is none. */
+async function readIceberg(root: string, table: string): Promise<Relation | null> {
+  if (!fs.existsSync(path.join(root, 'iceberg/final_cars', table))) return null
+  const home = fs.mkdtempSync(path.join(tmpdir(), 'millrace-final-'))
+  const warehouse = await openWarehouse(path.join(root, 'iceberg'), { threads: 2, memoryBytes: 2 ** 30 })
+  try {
+    const scan = await (await warehouse.table(`final_cars.${table}`)).scanSql()
+    const session = await warehouse.session()
+    const file = path.join(home, 'final.parquet')
+    await session.run(`COPY (SELECT * FROM ${scan}) TO ${text(file)} (FORMAT parquet)`)
+    session.close()
+    return await readFiles([file])
+  } finally {
+    warehouse.close()
+    fs.rmSync(home, { recursive: true })
   }
 }
 
