@@ -177,7 +177,15 @@ export type Plan = {
 /** A plan, or a partition that is as it was asked for already. */
 export type Planned =
   | { kind: 'plan'; plan: Plan }
-  | { kind: 'unchanged'; partition: string; consumed: number; standingFiles: number; commit: CommitRecord | null }
+  | {
+      kind: 'unchanged'
+      partition: string
+      consumed: number
+      standingFiles: number
+      commit: CommitRecord | null
+      /** What follows the commit is yet to be done: an earlier run was stopped before. */
+      isPending?: boolean
+    }
 
 // ---------------------------------------------------------------------------------------------------- work on tables
 

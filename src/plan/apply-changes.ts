@@ -41,6 +41,8 @@ export type ApplySurvey = {
   changes: ChangeFile[]
   standing: DataFile[]
   state: DataFile[]
+  /** The last commit has rows that are yet to be merged into the table. */
+  isPending: boolean
   /** The table or its state is gone: it is made anew from all that landed. */
   isLost: boolean
   /** Landed files, by path, that are no longer there. */
@@ -71,9 +73,9 @@ export function planApplyChanges(pipeline: string, task: ApplyChangesTask, surve
   const work = workOf(task, survey)
   const isRewritten = work.restarts || work.loads.length + work.changes.length + work.past.length > 0
   if (!isRewritten && work.restored.length + work.expired.length === 0) {
-    const { commit, standing } = survey
+    const { commit, standing, isPending } = survey
     const consumed = commit?.bookmark.length ?? 0
-    return { kind: 'unchanged', partition: table, consumed, standingFiles: standing.length, commit }
+    return { kind: 'unchanged', partition: table, consumed, standingFiles: standing.length, commit, isPending }
   }
   const shape = shapeOf(task, survey, work, isRewritten)
   const inputs = inputsOf(shape)
@@ -248,15 +250,21 @@ function mergingOf(task: ApplyChangesTask, { commit, state }: ApplySurvey, { res
   return restarts ? { rows: 0, isGathered: false } : { rows: commit?.counts.rowsOut ?? 0, isGathered }
 }
 
+/** The merge that follows a commit, whether or not it is made; null for a table that takes none. */
+export function mergeAfter(commit: CommitRecord | null): PendingMerge | null {
+  return commit?.state.kind === 'apply-changes' ? (commit.state.merge ?? null) : null
+}
+
 /** What is to be merged once the plan is published; the last merge stays known where it is only the history that is written. */
 function pendingMerge(task: ApplyChangesTask, shape: ApplyShape, { commit }: ApplySurvey): { merge?: PendingMerge } {
   if (!isMerged(task)) return {}
-  const last = commit?.state.kind === 'apply-changes' ? commit.state.merge : undefined
-  if (!shape.isRewritten) return last === undefined ? {} : { merge: last }
+  const last = mergeAfter(commit)
+  if (!shape.isRewritten) return last === null ? {} : { merge: last }
   const { restarts } = shape
   const columns = tableOutputColumns({ ...shape, merging: null })
   const hadRows = commit?.partitions.some(({ location, files }) => location === last?.folder && files.length > 0)
-  const [number, after] = last === undefined ? [1, 0] : [last.number + 1, hadRows ? last.number : last.after]
+  const wasMade = last !== null && (hadRows || last.restarts)
+  const [number, after] = [(last?.number ?? 0) + 1, (wasMade ? last.number : last?.after) ?? 0]
   return { merge: { number, after, folder: tableFolder(task), columns, keys: task.keys, restarts } }
 }
 

@@ -62,7 +62,7 @@ export function callContext(base: CallBase, { task, path, signal }: Caller): Cal
   }
 }
 
-const ownFolders = ['commits', 'staging', 'runs', 'locks', 'drafts', 'sequences']
+const ownFolders = ['commits', 'staging', 'runs', 'locks', 'drafts', 'sequences', 'merges']
 
 function ownFolder({ store }: CallBase, name: string): string {
   if (/^[a-z][a-z0-9-]*$/.test(name) && !ownFolders.includes(name)) return store.locate(`_millrace/${name}`)
@@ -135,8 +135,8 @@ async function hasWork(base: CallBase, name: string, input: Json, signal: AbortS
       write: async () => {}, // the task itself will say it
       onProgress: () => {},
     }
-    return (await planTask(bindTask(step, input), context)).some(({ kind }) =>
-      ['plan', 'table', 'table-later'].includes(kind),
+    return (await planTask(bindTask(step, input), context)).some((planned) =>
+      planned.kind === 'unchanged' ? planned.isPending : planned.kind !== 'table-unchanged',
     )
   } catch (error) {
     if (signal.aborted || hasCode(error, 'cancelled')) throw error

@@ -3,7 +3,7 @@ import { type ApplyChangesTask, isMerged } from '../define/apply-changes.ts'
 import { MillraceError } from '../errors.ts'
 import { fileName } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
-import { type ApplySurvey, statePath } from '../plan/apply-changes.ts'
+import { type ApplySurvey, mergeAfter, statePath } from '../plan/apply-changes.ts'
 import type { ChangeFile } from '../plan/apply-shape.ts'
 import type { Store } from '../store.ts'
 import type { CommitRecord, DataFile, PublishedPartition } from '../types.ts'
@@ -33,7 +33,9 @@ export async function surveyApplyChanges(task: ApplyChangesTask, context: Survey
     )
   }
   const lostDates = await findLostDates(task, store, commit)
-  return { commit, loads, changes, standing: standing ?? [], state: state ?? [], isLost, missing, lostDates }
+  const merge = mergeAfter(commit)
+  const isPending = merge !== null && (await store.kind(merge.folder)) !== 'missing'
+  return { commit, loads, changes, standing: standing ?? [], state: state ?? [], isPending, isLost, missing, lostDates }
 }
 
 /**
@@ -45,9 +47,9 @@ async function mergedFiles(
   commit: CommitRecord | null,
   { to }: ApplyChangesTask,
 ): Promise<DataFile[] | null> {
-  const merge = commit?.state.kind === 'apply-changes' ? commit.state.merge : undefined
+  const merge = mergeAfter(commit)
   const isThere = (await store.kind(to.path)) !== 'missing'
-  if (commit !== null && merge !== undefined) {
+  if (commit !== null && merge !== null) {
     const comesYet = (merge.restarts || merge.after === 0) && (await store.kind(merge.folder)) !== 'missing'
     return isThere || comesYet || commit.counts.rowsOut === 0 ? [] : null
   }

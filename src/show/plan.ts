@@ -17,7 +17,7 @@ function partitionText(planned: Planned | PlannedTable): string {
   if (planned.kind === 'table-unchanged') return `  ${planned.partition}: ${planned.why}; nothing to do`
   if (planned.kind === 'table-later') return `  ${planned.partition}: ${planned.why}`
   if (planned.kind === 'unchanged')
-    return `  ${planned.partition}: no new files (${count(planned.consumed)} consumed before); nothing to do`
+    return `  ${planned.partition}: no new files (${count(planned.consumed)} consumed before); ${planned.isPending ? 'what was published last is yet to be merged' : 'nothing to do'}`
   const { plan } = planned
   const lines = [`  ${plan.partition}`]
   for (const { name, files } of plan.inputs) {
@@ -32,6 +32,8 @@ function partitionText(planned: Planned | PlannedTable): string {
   for (const view of state.kind === 'fan-out' ? [] : plan.views) lines.push(viewText(view))
   for (const { name, sql } of plan.metrics) lines.push(`    check   ${name}: ${sql}`)
   for (const output of plan.outputs) lines.push(writeText(plan, output))
+  if (state.kind === 'apply-changes' && state.merge !== undefined)
+    lines.push(`    merge   table into ${plan.publish.scope} by ${state.merge.keys.join(', ')}`)
   for (const { target, name, content } of plan.publish.texts ?? [])
     lines.push(`    write   ${target}/${name}: ${JSON.stringify(content.trim())}`)
   for (const { mode, target } of plan.publish.steps) if (mode === 'remove') lines.push(`    remove  ${target}`)

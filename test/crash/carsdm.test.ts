@@ -10,6 +10,7 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest'
 import { type Random, seededRandom, testSeed } from '../random.ts'
 import { lines } from '../systems/carsdm/answer.ts'
+import type { TableFormat } from '../systems/carsdm/lake.ts'
 import {
   cdc,
   columnsOf,
@@ -50,21 +51,26 @@ const home = fs.mkdtempSync(path.join(tmpdir(), 'crash-carsdm-'))
 const tablesFile = path.join(home, 'tables.json')
 let isFailed = false
 let steps: Step[] = []
-const undisturbed: Undisturbed[] = []
 
 beforeAll(async () => {
   writeTablesFile(tablesFile, definitions)
   steps = await makeSteps(seededRandom(seed + 1))
+})
+
+/** Every step on a root that nobody disturbs. */
+async function measure(tableFormat: TableFormat): Promise<Undisturbed[]> {
+  const undisturbed: Undisturbed[] = []
   const root = newRoot()
   for (const step of steps) {
     await land(root, step)
     const startedMs = Date.now()
-    const { code, stderr } = await startMillrace(runArgs(root, step)).exited
+    const { code, stderr } = await startMillrace(runArgs(root, step, tableFormat)).exited
     expect(code, stderr).toBe(0)
     const published = publishedOf(root, runNames(root).at(-1))
     undisturbed.push({ ms: Date.now() - startedMs, state: await stateOf(root), published })
   }
-}, 300_000)
+  return undisturbed
+}
 afterAll(() => {
   endStarted()
   if (!isFailed) fs.rmSync(home, { recursive: true, force: true })
@@ -137,8 +143,9 @@ async function land(root: string, { files }: Step): Promise<void> {
   for (const { table, file } of files) await landFile(root, table, file)
 }
 
-function runArgs(root: string, { flags }: Step): string[] {
-  return ['run', 'carsdm', '--root', root, '--tables-file', tablesFile, '--threads', '2', ...flags]
+function runArgs(root: string, { flags }: Step, tableFormat: TableFormat): string[] {
+  const own = ['--tables-file', tablesFile, '--threads', '2', '--table-format', tableFormat]
+  return ['run', 'carsdm', '--root', root, ...own, ...flags]
 }
 
 function runNames(root: string): string[] {
@@ -210,10 +217,10 @@ async function finish(args: readonly string[]): Promise<Exit> {
 }
 
 /** After the last step: a further run changes nothing, nothing is left staged, and every run's row is closed. */
-async function checkEnd(root: string, step: Step): Promise<void> {
+async function checkEnd(root: string, step: Step, tableFormat: TableFormat): Promise<void> {
   const own = /^_millrace(\/|$)/
   const before = snapshot(root, own)
-  await finish(runArgs(root, step))
+  await finish(runArgs(root, step, tableFormat))
   expect(snapshot(root, own)).toEqual(before)
   const staged = Object.entries(snapshot(root)).filter(([file, hash]) => {
     return /^_millrace\/(staging|drafts)\//.test(file) && hash !== 'folder'
@@ -225,44 +232,55 @@ async function checkEnd(root: string, step: Step): Promise<void> {
   expect(jobs.at(-1)?.job_stat_nm).toBe('Complete')
 }
 
-it(`survives ${killsWanted} kills, seed ${seed}`, {
-  timeout: 60_000 + killsWanted * secondsPerKill * 1000,
-}, async () => {
-  const print = (line: string): void => void process.stdout.write(`${line}\n`)
-  onTestFailed(() => {
-    isFailed = true
-    print(`MILLRACE_SEED=${seed}, the roots are kept in ${home}`)
-  })
-  print(`MILLRACE_SEED=${seed} MILLRACE_KILLS=${killsWanted}`)
-  const tally = new Map<string, number>()
-  let kills = 0
-  for (let root = newRoot(), turn = 0; kills < killsWanted || turn % steps.length !== 0; turn += 1) {
-    const stepNumber = turn % steps.length
-    const step = steps[stepNumber] as Step
-    const measured = undisturbed[stepNumber] as Undisturbed
-    if (stepNumber === 0) root = newRoot()
-    await land(root, step)
-    // Of the kills, some hit the run that is to mend what the one before left.
-    let isInterrupted = false
-    for (let time = random.chance(0.3) ? 2 : 1; time > 0; time -= 1) {
-      const last = await killOnce(root, startMillrace(runArgs(root, step)), drawPlan(measured))
-      tally.set(`${step.name}: killed after ${last}`, (tally.get(`${step.name}: killed after ${last}`) ?? 0) + 1)
-      if (last === null) break
-      kills += 1
-      isInterrupted = last !== 'nothing' && last !== 'run-finished'
+// Of Iceberg fewer: what it adds is the time between a commit and its merge.
+const kills = [
+  { tableFormat: 'parquet', killsWanted },
+  { tableFormat: 'iceberg', killsWanted: Math.ceil(killsWanted / 2) },
+] as const
+
+it.each(kills)(
+  `$tableFormat: survives $killsWanted kills, seed ${seed}`,
+  {
+    timeout: 120_000 + killsWanted * secondsPerKill * 1000,
+  },
+  async ({ tableFormat, killsWanted }) => {
+    const undisturbed = await measure(tableFormat)
+    const print = (line: string): void => void process.stdout.write(`${line}\n`)
+    onTestFailed(() => {
+      isFailed = true
+      print(`MILLRACE_SEED=${seed}, the roots are kept in ${home}`)
+    })
+    print(`MILLRACE_SEED=${seed} MILLRACE_KILLS=${killsWanted}`)
+    const tally = new Map<string, number>()
+    let kills = 0
+    for (let root = newRoot(), turn = 0; kills < killsWanted || turn % steps.length !== 0; turn += 1) {
+      const stepNumber = turn % steps.length
+      const step = steps[stepNumber] as Step
+      const measured = undisturbed[stepNumber] as Undisturbed
+      if (stepNumber === 0) root = newRoot()
+      await land(root, step)
+      // Of the kills, some hit the run that is to mend what the one before left.
+      let isInterrupted = false
+      for (let time = random.chance(0.3) ? 2 : 1; time > 0; time -= 1) {
+        const last = await killOnce(root, startMillrace(runArgs(root, step, tableFormat)), drawPlan(measured))
+        tally.set(`${step.name}: killed after ${last}`, (tally.get(`${step.name}: killed after ${last}`) ?? 0) + 1)
+        if (last === null) break
+        kills += 1
+        isInterrupted = last !== 'nothing' && last !== 'run-finished'
+      }
+      // Some attempts are continued before the next run.
+      if (isInterrupted && turn % 2 === 1) await finish(['retry', '--root', root])
+      const startedMs = Date.now()
+      await finish(runArgs(root, step, tableFormat))
+      // Where the machine has more or less to do by now, the next moments are drawn from what a run takes by now.
+      if (turn % 2 === 0) measured.ms = Math.max(Date.now() - startedMs, measured.ms / 2)
+      expect(await stateOf(root), `${step.name}, turn ${turn}`).toEqual(measured.state)
+      if (stepNumber === steps.length - 1) {
+        await checkEnd(root, step, tableFormat)
+        fs.rmSync(root, { recursive: true })
+      }
     }
-    // Some attempts are continued before the next run.
-    if (isInterrupted && turn % 2 === 1) await finish(['retry', '--root', root])
-    const startedMs = Date.now()
-    await finish(runArgs(root, step))
-    // Where the machine has more or less to do by now, the next moments are drawn from what a run takes by now.
-    if (turn % 2 === 0) measured.ms = Math.max(Date.now() - startedMs, measured.ms / 2)
-    expect(await stateOf(root), `${step.name}, turn ${turn}`).toEqual(measured.state)
-    if (stepNumber === steps.length - 1) {
-      await checkEnd(root, step)
-      fs.rmSync(root, { recursive: true })
-    }
-  }
-  for (const line of [...tally].map(([key, number]) => `  ${number} × ${key}`).sort()) print(line)
-  expect(kills).toBeGreaterThanOrEqual(killsWanted)
-})
+    for (const line of [...tally].map(([key, number]) => `  ${number} × ${key}`).sort()) print(line)
+    expect(kills).toBeGreaterThanOrEqual(killsWanted)
+  },
+)

@@ -10,6 +10,7 @@ import { assert, MillraceError } from '../../errors.ts'
 import type { Table } from '../../iceberg/table.ts'
 import { hiveType, icebergType } from '../../iceberg/type-text.ts'
 import type { Warehouse } from '../../iceberg/warehouse.ts'
+import { mergeAfter } from '../../plan/apply-changes.ts'
 import { mergeAction, mergeActions } from '../../plan/apply-shape.ts'
 import type { Column, CommitRecord, PendingMerge } from '../../types.ts'
 import { currentLocation, latestCommit } from '../commits.ts'
@@ -28,8 +29,8 @@ export async function mergePending(
 ): Promise<void> {
   const { store } = context
   const commit = await latestCommit(store, to.path)
-  const merge = commit?.state.kind === 'apply-changes' ? commit.state.merge : undefined
-  if (commit === null || merge === undefined) return
+  const merge = mergeAfter(commit)
+  if (commit === null || merge === null) return
   const hasRows = (await store.kind(merge.folder)) !== 'missing'
   // Rows of another merge than the last are there no more: it was made before the last one was planned.
   if (!hasRows && !(merge.restarts && commit.counts.rowsOut === 0)) return
