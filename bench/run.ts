@@ -3,7 +3,7 @@
  *   npx jiti bench/run.ts chargebacks [--memory] [--rows N --files N] [--runs N] [--no-spark] [--no-millrace] [--folder DIR]
  *   npx jiti bench/run.ts farm-records [--scale 10] [--rows N] [--runs N] [--no-spark]
  *   npx jiti bench/run.ts flywheel [--buckets] [--rows N --columns N] [--runs N] [--no-spark] [--no-millrace] [--folder DIR]
- *   npx jiti bench/run.ts carsdm [--increment] [--rows N --changes N] [--runs N] [--no-spark] [--no-millrace] [--folder DIR]
+ *   npx jiti bench/run.ts carsdm [--increment | --scale 10] [--rows N --changes N] [--runs N] [--no-spark] [--no-millrace] [--folder DIR]
  * Only a whole run at the sizes of the contract changes bench/README.md; every other one just prints.
  */
 import * as fs from 'node:fs'

@@ -1,6 +1,7 @@
 /** What a contender left of the carsdm job, so that only equal answers are compared in speed. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { openWarehouse } from 'millrace/iceberg'
 import { filesBelow } from '../landing.ts'
 import { type Query, quoted, type Summary, summaryOf, withDuckdb } from '../query.ts'
 import type { TableDefinition } from './landing.ts'
@@ -20,7 +21,7 @@ export async function answerOf(root: string, definitions: TableDefinition[]): Pr
       answer[place] = await summary(query, path.join(root, folder), columns)
     }
     for (const { table } of definitions) {
-      await look(`final ${table}`, `final/cars/${table}`)
+      await withFinal(root, table, (folder) => look(`final ${table}`, folder))
       await look(`CDC ${table}`, `final/cars/_cdc/${table}`)
       await look(`Datasets ${table}-LOAD`, `landing/cars/Datasets/${table}-LOAD`, helpers)
       await look(`Datasets ${table}`, `landing/cars/Datasets/${table}`, `${helpers}, dart_filedate`)
@@ -28,6 +29,23 @@ export async function answerOf(root: string, definitions: TableDefinition[]): Pr
     }
     return answer
   })
+}
+
+/** The folder of a table of Final; of an Iceberg table one with its rows, for as long as `act` takes. */
+async function withFinal(root: string, table: string, act: (folder: string) => Promise<void>): Promise<void> {
+  if (!fs.existsSync(path.join(root, 'iceberg/final_cars', table))) return await act(`final/cars/${table}`)
+  const folder = fs.mkdtempSync(path.join(root, 'final-'))
+  const warehouse = await openWarehouse(path.join(root, 'iceberg'))
+  try {
+    const session = await warehouse.session()
+    const scan = await (await warehouse.table(`final_cars.${table}`)).scanSql()
+    await session.run(`COPY (SELECT * FROM ${scan}) TO ${quoted(path.join(folder, 'rows.parquet'))}`)
+    session.close()
+    await act(path.basename(folder))
+  } finally {
+    warehouse.close()
+    fs.rmSync(folder, { recursive: true })
+  }
 }
 
 /** A folder without files is one without rows. */

@@ -1,12 +1,12 @@
 /** The carsdm job, measured: LOAD and ten days beside others, and one further day on the standing tables. */
 import * as path from 'node:path'
 import { warm } from '../landing.ts'
-import { type Contender, type Measured, measure } from '../measure.ts'
+import { type Contender, type Measured, measure, median } from '../measure.ts'
 import { sparkPython, sparkVersions } from '../programs.ts'
 import { conditions, table } from '../report.ts'
 import type { Bench, BenchOptions, BenchResult } from '../run.ts'
 import { type Answer, checkLanded, compared } from './answer.ts'
-import { firstRun, furtherRun, type Job, jobs, pyspark } from './contenders.ts'
+import { firstRun, furtherRun, intoIceberg, type Job, jobs, pyspark } from './contenders.ts'
 import { firstKeptDay, furtherRunDate, type Landing, makeLanding, runDate, tableDefinitions } from './landing.ts'
 
 const sizes = { rows: 1_000_000, files: 1, changes: 100_000 }
@@ -14,6 +14,8 @@ const sizes = { rows: 1_000_000, files: 1, changes: 100_000 }
 export const bench: Bench = {
   speed: { ...sizes, run: speed },
   increment: { ...sizes, run: increment },
+  // All tables together have a million rows, and `scale` times as many.
+  scale: { ...sizes, rows: 125_000, run: scale },
 }
 
 async function speed(options: BenchOptions): Promise<BenchResult> {
@@ -41,6 +43,36 @@ async function increment(options: BenchOptions): Promise<BenchResult> {
   return {
     isWhole: options.millrace,
     text: `A further day of ${changes(options)} on ${amounts(options)} and ten days; median of ${options.runs}, each a new process.\n${conditions([])}\n\n${table(measured, notes)}`,
+  }
+}
+
+/** A further day of the same changes on tables, and on tables that are `scale` times as large. */
+async function scale(options: BenchOptions): Promise<BenchResult> {
+  const lines: string[] = []
+  const firsts = new Map<string, number>()
+  for (const rows of [options.rows, options.rows * options.scale]) {
+    const sized = { ...options, rows }
+    const landing = await landingOf(sized)
+    const measured = await measureAll(
+      [jobs.millrace, intoIceberg].map((job) => furtherRun(job, landing)),
+      sized,
+    )
+    await compare(measured, [landing.first, landing.further], furtherRunDate)
+    for (const { name, seconds } of measured) {
+      const middle = median(seconds)
+      const ratio = middle / (firsts.get(name) ?? middle)
+      firsts.set(name, firsts.get(name) ?? middle)
+      const each = seconds.map((one) => one.toFixed(2)).join(', ')
+      const total = (rows * tableDefinitions().length).toLocaleString('en-US')
+      lines.push(
+        `| ${name === intoIceberg.name ? 'Iceberg' : 'Parquet'} | ${total} | ${middle.toFixed(2)} | ${ratio.toFixed(2)} × | ${each} |`,
+      )
+    }
+  }
+  const head = '| Final | rows of all tables | seconds | ratio | each run |\n| --- | --- | --- | --- | --- |'
+  return {
+    isWhole: options.millrace,
+    text: `A further day of ${changes(options)}; median of ${options.runs}, each a new process, same rows in both.\n${conditions([])}\n\n${head}\n${lines.join('\n')}`,
   }
 }
 

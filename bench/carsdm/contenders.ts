@@ -22,6 +22,12 @@ export const jobs = {
   },
 } satisfies Record<string, Job>
 
+/** The same with Final as Iceberg tables, into which changes are merged. */
+export const intoIceberg: Job = {
+  name: 'Millrace, Iceberg',
+  command: (root, date) => [...jobs.millrace.command(root, date), '--table-format', 'iceberg'],
+}
+
 /** The seed's two Glue jobs; they know no further day. */
 export function pyspark(python: string): Job {
   return {

@@ -4,7 +4,7 @@
  */
 import { type ApplyChangesTask, ownColumns } from '../../define/apply-changes.ts'
 import type { IcebergTable } from '../../define/iceberg-tables.ts'
-import { fileList } from '../../engines/duckdb/relations.ts'
+import { fileList, readablePath } from '../../engines/duckdb/relations.ts'
 import { quoteName, quoteText } from '../../engines/portable.ts'
 import { assert, MillraceError } from '../../errors.ts'
 import type { Table } from '../../iceberg/table.ts'
@@ -39,7 +39,8 @@ export async function mergePending(
     const { warehouse } = lease
     const table = await existingTable(warehouse, to.table)
     if (mergedNumber(table) !== merge.number) {
-      const files = await pendingFiles(commit, merge, context)
+      const place = { root: store.locate(''), spill: lease.scratch }
+      const files = (await pendingFiles(commit, merge, context)).map((file) => readablePath(file, place))
       await assertHeld()
       await mergeRows(task, to, { commit, merge, table, files }, warehouse)
     }
@@ -54,7 +55,7 @@ function mergedNumber(table: Table | null): number {
   return Number(table?.metadata.properties[numberProperty] ?? 0)
 }
 
-/** The absolute paths of the rows. */
+/** The files of the rows. */
 async function pendingFiles(
   commit: CommitRecord,
   { folder }: PendingMerge,
@@ -71,7 +72,7 @@ async function pendingFiles(
         'table-changed',
         `${own}/${missing.name}  is gone with ${missing.rows} rows that were to be merged into ${commit.scope}. Remove the folder ${commit.scope} and ${folder} to have the table made anew from all that landed`,
       )
-    paths.push(...part.files.map(({ name }) => store.locate(`${own}/${name}`)))
+    paths.push(...part.files.map(({ name }) => `${own}/${name}`))
   }
   return paths
 }
