@@ -187,7 +187,7 @@ function hasOtherTypes(task: ApplyChangesTask, { commit, loads, changes }: Apply
     historyColumns({ task, columns, everLanded }).map(({ name, type }) => [name.toLowerCase(), type]),
   )
   const isOther = ({ name, type }: Column): boolean => (types.get(name.toLowerCase()) ?? type) !== type
-  const own = [task.to.path, ...(task.history === null ? [] : [`${task.history.path}/`])]
+  const own = [tableFolder(task), ...(task.history === null ? [] : [`${task.history.path}/`])]
   const published =
     commit?.partitions.filter(({ location }) => own.some((path) => `${location}/`.startsWith(path))) ?? []
   const state = new Map(stateColumns({ task, columns, everLanded }).map(({ name, type }) => [name, type]))

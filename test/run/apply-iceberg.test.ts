@@ -154,6 +154,16 @@ describe('the table', () => {
     )
   })
 
+  it('is made anew when a column that was added arrives with another type', async () => {
+    const root = newRoot()
+    const withExtra = (moment: number, type: string, value: unknown): FileContent =>
+      cdc(moment, `Op string, id int, extra ${type}`, ['U', 2, value as string])
+    await run(root, [first, withExtra(8, 'int', 5)], pipelineOf('keep'))
+    expect(await rowsOf(root)).toEqual(['1 | one | null', '2 | null | 5'])
+    await run(root, [withExtra(9, 'string', 'five')], pipelineOf('keep'))
+    expect(await rowsOf(root)).toEqual(['1 | one | null', '2 | null | five'])
+  })
+
   it('of somebody else is left alone', async () => {
     const root = newRoot()
     const warehouse = await openWarehouse(path.join(root, 'iceberg'), { threads: 1 })
