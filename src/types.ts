@@ -277,7 +277,7 @@ export type EngineContext = {
   spill: string
   memoryBytes: number
   threads: number
-  /** How many plans are about to be executed beside this one, which leaves them their share of the threads. */
+  /** How many plans are yet to be executed beside this one: the next one's share of the threads is left to it. */
   plansToCome?: (() => number) | undefined
   signal: AbortSignal
   onProgress: (progress: Progress) => void

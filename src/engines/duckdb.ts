@@ -38,7 +38,8 @@ export default function duckdbEngine(): Engine {
     executions += 1
     const schema = `plan_${executions}`
     try {
-      const toCome = (): number => Math.min(turnsOf(context) - own.users, context.plansToCome?.() ?? 0)
+      // They come one after the other, as they are planned: the next one finds its thread free.
+      const toCome = (): number => Math.min(1, turnsOf(context) - own.users, context.plansToCome?.() ?? 0)
       const session = await (await own.database).connect({ signal: context.signal, schema, toCome })
       try {
         return await executeIn(session, plan, context)
