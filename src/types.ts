@@ -177,13 +177,13 @@ export type Plan = {
 /** A plan, or a partition that is as it was asked for already. */
 export type Planned =
   | { kind: 'plan'; plan: Plan }
+  /** `isPending`: what follows the commit is yet to be done, for an earlier run was stopped before. */
   | {
       kind: 'unchanged'
       partition: string
       consumed: number
       standingFiles: number
       commit: CommitRecord | null
-      /** What follows the commit is yet to be done: an earlier run was stopped before. */
       isPending?: boolean
     }
 
@@ -329,17 +329,9 @@ export type CommitState =
 
 /**
  * Rows that an Iceberg table takes once their commit is decided: those in `folder`, of these columns, found by `keys`. `number` counts
- * the merges of a table from 1; the table has it as a property, set with the snapshot that the merge made. `after`: the last one
- * before it that had rows, 0 for none. `restarts`: the rows are the whole table.
+ * the merges of a table from 1; the table has that of its last one. `restarts`: the rows are the whole table.
  */
-export type PendingMerge = {
-  number: number
-  after: number
-  folder: string
-  columns: Column[]
-  keys: string[]
-  restarts: boolean
-}
+export type PendingMerge = { number: number; folder: string; columns: Column[]; keys: string[]; restarts: boolean }
 
 /** A table that a snapshot was split into. */
 export type FanOutTable = { location: string; codec: Codec; fileCount: number }

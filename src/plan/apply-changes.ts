@@ -262,10 +262,8 @@ function pendingMerge(task: ApplyChangesTask, shape: ApplyShape, { commit }: App
   if (!shape.isRewritten) return last === null ? {} : { merge: last }
   const { restarts } = shape
   const columns = tableOutputColumns({ ...shape, merging: null })
-  const hadRows = commit?.partitions.some(({ location, files }) => location === last?.folder && files.length > 0)
-  const wasMade = last !== null && (hadRows || last.restarts)
-  const [number, after] = [(last?.number ?? 0) + 1, (wasMade ? last.number : last?.after) ?? 0]
-  return { merge: { number, after, folder: tableFolder(task), columns, keys: task.keys, restarts } }
+  const number = (last?.number ?? 0) + 1
+  return { merge: { number, folder: tableFolder(task), columns, keys: task.keys, restarts } }
 }
 
 function namesOf({ inputs }: ApplyShape, ...kinds: ChangeInput['kind'][]): RowCount[] {

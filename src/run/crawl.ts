@@ -52,7 +52,6 @@ export async function crawlIcebergTables({ store }: { store: ReadableStore }, na
   const commits = await latestCommits(store, `${icebergFolder}/${namespace}`)
   let files = 0
   for (const { scope } of commits) {
-    if ((await store.kind(scope)) === 'missing') continue // no row yet
     const { metadata } = await catalog.load({
       namespace,
       name: scope.slice(icebergFolder.length + namespace.length + 2),

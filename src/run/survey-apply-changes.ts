@@ -1,5 +1,6 @@
 /** Looks at the changes that landed for a table, and at the table as it stands. */
-import { type ApplyChangesTask, isMerged } from '../define/apply-changes.ts'
+import type { ApplyChangesTask } from '../define/apply-changes.ts'
+import type { IcebergTable } from '../define/iceberg-tables.ts'
 import { MillraceError } from '../errors.ts'
 import { fileName } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
@@ -9,6 +10,7 @@ import type { Store } from '../store.ts'
 import type { CommitRecord, DataFile, PublishedPartition } from '../types.ts'
 import { currentLocation, latestCommit, latestCommits } from './commits.ts'
 import { missingFiles } from './missing-files.ts'
+import { readMergedNumber } from './tables/merged-number.ts'
 import type { SurveyContext } from './task-context.ts'
 
 /** Surveys a table's source and target. Throws `no-input` when nothing ever landed for it. */
@@ -22,41 +24,41 @@ export async function surveyApplyChanges(task: ApplyChangesTask, context: Survey
       `task ${task.name}  nothing landed for ${task.to.path}: no table at ${[task.from.loads, task.from.changes].filter(Boolean).join(' or ')}. Run the landing first`,
     )
   }
-  const standing = isMerged(task)
-    ? await mergedFiles(store, commit, task)
-    : await partFiles(store, commit, task.to.path)
+  const merged = 'table' in task.to ? await surveyMerged(store, commit, task.to) : null
+  const standing = merged === null ? await partFiles(store, commit, task.to.path) : []
   const state = await partFiles(store, commit, statePath(task))
-  const isLost = standing === null || state === null
+  const isLost = standing === null || state === null || merged?.isLost === true
   if (isLost) {
     await context.onWarning(
       `${task.to.path}  or what is remembered of it is gone; the table is made anew from all that landed`,
     )
   }
   const lostDates = await findLostDates(task, store, commit)
-  const merge = mergeAfter(commit)
-  const isPending = merge !== null && (await store.kind(merge.folder)) !== 'missing'
+  const isPending = merged?.isPending ?? false
   return { commit, loads, changes, standing: standing ?? [], state: state ?? [], isPending, isLost, missing, lostDates }
 }
 
 /**
- * The table that is merged into has no files that are read; null when it is gone, though what it was made of is merged. Throws
- * `table-changed` where a table stands that nobody made by these changes.
+ * A table that is merged into, of which no file is read. It is lost when it is gone, though it was made. Throws `table-changed` where
+ * a table stands that nobody made by these changes.
  */
-async function mergedFiles(
+async function surveyMerged(
   store: Store,
   commit: CommitRecord | null,
-  { to }: ApplyChangesTask,
-): Promise<DataFile[] | null> {
+  { path, table }: IcebergTable,
+): Promise<{ isPending: boolean; isLost: boolean }> {
   const merge = mergeAfter(commit)
-  const isThere = (await store.kind(to.path)) !== 'missing'
+  const number = await readMergedNumber(store, table)
   if (commit !== null && merge !== null) {
-    const comesYet = (merge.restarts || merge.after === 0) && (await store.kind(merge.folder)) !== 'missing'
-    return isThere || comesYet || commit.counts.rowsOut === 0 ? [] : null
+    const hasRows = commit.partitions.some(({ location, files }) => location === merge.folder && files.length > 0)
+    const isThere = !hasRows || (await store.kind(merge.folder)) !== 'missing'
+    const isFirst = merge.restarts || merge.number === 1
+    return { isPending: number !== merge.number, isLost: number === null && !(isFirst && isThere) }
   }
-  if (!isThere) return []
+  if (number === null) return { isPending: false, isLost: false }
   throw new MillraceError(
     'table-changed',
-    `${to.path}  is a table that was not made by these changes; merging them would mix the two. Move it away, or name another table`,
+    `${path}  is a table that was not made by these changes; merging them would mix the two. Move it away, or name another table`,
   )
 }
 

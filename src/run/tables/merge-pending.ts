@@ -16,9 +16,8 @@ import type { Column, CommitRecord, PendingMerge } from '../../types.ts'
 import { currentLocation, latestCommit } from '../commits.ts'
 import { missingFiles } from '../missing-files.ts'
 import type { PlanningContext } from '../task-context.ts'
+import { mergedNumber, mergedProperty, readMergedNumber } from './merged-number.ts'
 import { existingTable, targetTable } from './target-table.ts'
-
-const numberProperty = 'millrace.merged'
 
 /** Brings the table to its last commit. Throws `table-changed` where it cannot be. */
 export async function mergePending(
@@ -31,34 +30,27 @@ export async function mergePending(
   const commit = await latestCommit(store, to.path)
   const merge = mergeAfter(commit)
   if (commit === null || merge === null) return
-  const hasRows = (await store.kind(merge.folder)) !== 'missing'
-  // Rows of another merge than the last are there no more: it was made before the last one was planned.
-  if (!hasRows && !(merge.restarts && commit.counts.rowsOut === 0)) return
-  const lease = await context.tables.acquire()
-  try {
-    const { warehouse } = lease
-    const table = await existingTable(warehouse, to.table)
-    if (mergedNumber(table) !== merge.number) {
+  if ((await readMergedNumber(store, to.table)) !== merge.number) {
+    const lease = await context.tables.acquire()
+    try {
+      const { warehouse } = lease
+      const table = await existingTable(warehouse, to.table)
       const place = { root: store.locate(''), spill: lease.scratch }
       const files = (await pendingFiles(commit, merge, context)).map((file) => readablePath(file, place))
       await assertHeld()
       await mergeRows(task, to, { commit, merge, table, files }, warehouse)
+    } finally {
+      await lease.release()
     }
-    // What the table has is needed no more.
-    await store.remove(merge.folder)
-  } finally {
-    await lease.release()
   }
-}
-
-function mergedNumber(table: Table | null): number {
-  return Number(table?.metadata.properties[numberProperty] ?? 0)
+  // What the table has is needed no more.
+  await store.remove(merge.folder)
 }
 
 /** The files of the rows. */
 async function pendingFiles(
   commit: CommitRecord,
-  { folder }: PendingMerge,
+  { folder, number }: PendingMerge,
   context: PlanningContext,
 ): Promise<string[]> {
   const { store } = context
@@ -68,10 +60,7 @@ async function pendingFiles(
     const own = await currentLocation(store, commit, part)
     const [missing] = await missingFiles(store, own, part.files)
     if (missing !== undefined)
-      throw new MillraceError(
-        'table-changed',
-        `${own}/${missing.name}  is gone with ${missing.rows} rows that were to be merged into ${commit.scope}. Remove the folder ${commit.scope} and ${folder} to have the table made anew from all that landed`,
-      )
+      throw otherVersion(commit.scope, `lacks merge ${number} of these changes, whose ${missing.rows} rows are gone`)
     paths.push(...part.files.map(({ name }) => `${own}/${name}`))
   }
   return paths
@@ -85,13 +74,10 @@ async function mergeRows(
   { commit, merge, table, files }: Merging,
   warehouse: Warehouse,
 ): Promise<void> {
-  const { number, after, columns, keys, restarts } = merge
-  const before = mergedNumber(table)
-  if (!restarts && before !== after)
-    throw new MillraceError(
-      'table-changed',
-      `${to.path}  is at merge ${before} of these changes, and merge ${number} is next: another version of the table stands there. Put back the one that was there, or remove the folder to have it made anew from all that landed`,
-    )
+  const { number, columns, keys, restarts } = merge
+  const before = table === null ? 0 : mergedNumber(table)
+  if (!restarts && before !== number - 1)
+    throw otherVersion(to.path, `has merge ${before} of these changes, and merge ${number} is next`)
   if (restarts && table !== null && !hasColumns(table, columns)) await warehouse.drop(to.table)
   else if (table !== null) await addColumns(table, columns)
   // Numbers with a fraction are no identifiers in Iceberg.
@@ -100,8 +86,8 @@ async function mergeRows(
   const target = await targetTable(warehouse, to.table, definition)
   const options = {
     summary: { 'millrace.run': commit.run, 'millrace.task': task.name, 'millrace.kind': task.kind },
-    properties: { [numberProperty]: String(number) },
-    expectedProperties: { [numberProperty]: target.metadata.properties[numberProperty] },
+    properties: { [mergedProperty]: String(number) },
+    expectedProperties: { [mergedProperty]: target.metadata.properties[mergedProperty] },
   }
   const names = columns.map(({ name }) => quoteName(name))
   const source = (select: string): { sql: string; isRepeatable: true } => ({
@@ -128,6 +114,13 @@ async function mergeRows(
     })
   }
   assert(mergedNumber(target) === number, `${to.path} has merge ${number}`)
+}
+
+function otherVersion(path: string, what: string): MillraceError {
+  return new MillraceError(
+    'table-changed',
+    `${path}  ${what}: another version of the table stands there. Put back the one that was there, or remove the folder to have it made anew from all that landed`,
+  )
 }
 
 /** Whether a table has these columns, and no others, in their types. */

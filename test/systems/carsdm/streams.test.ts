@@ -38,7 +38,6 @@ const rules = tableFormats.flatMap(
   (tableFormat): { title: string; tableFormat: TableFormat; landing: Deletes; after: Deletes[] }[] => [
     { title: `flag, then keep, ${tableFormat}`, tableFormat, landing: 'flag', after: ['flag', 'keep'] },
     { title: `apply, ${tableFormat}`, tableFormat, landing: 'apply', after: ['apply'] },
-    { title: `keep, ${tableFormat}`, tableFormat, landing: 'keep', after: ['keep'] },
   ],
 )
 
