@@ -6,7 +6,7 @@ import { MillraceError, messageOf } from '../errors.ts'
 import { parseType } from '../formats/column-types.ts'
 import type { Column } from '../types.ts'
 import { type ChangeHistory, type ChangeSource, type ParquetTable, pathsOverlap } from './dataset.ts'
-import type { IcebergTable } from './iceberg-tables.ts'
+import { type IcebergTable, isIcebergTable } from './iceberg-tables.ts'
 import { isReservedColumn } from './reserved-columns.ts'
 
 /**
@@ -51,11 +51,6 @@ export type ApplyChangesTask = {
 }
 
 type Defaults = 'operation' | 'sequenceBy' | 'changedAt' | 'leaveOut' | 'deletes' | 'scdType' | 'onBadValue' | 'history'
-
-/** Whether changes are merged into the table, which is not written anew then. */
-export function isMerged({ to }: Pick<ApplyChangesTask, 'to'>): boolean {
-  return 'table' in to
-}
 
 /** The columns that the table has besides those of its source. */
 export function ownColumns({ deletes, scdType }: Pick<ApplyChangesTask, 'deletes' | 'scdType'>): Column[] {
@@ -106,7 +101,7 @@ export function applyChanges(
   for (const key of task.keys) {
     if (!declared.includes(key)) refuse(`key ${key} is not declared (${declared.join(', ')})`)
   }
-  if (isMerged(task) && task.scdType === 2)
+  if (isIcebergTable(task.to) && task.scdType === 2)
     refuse('is an Iceberg table, which takes SCD type 1 only. Name a Parquet table')
   const own = ownColumns(task).map(({ name: column }) => column)
   const taken = declared.find((column) => own.includes(column.toLowerCase()))

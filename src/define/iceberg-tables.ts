@@ -27,6 +27,11 @@ export function icebergTable(name: string, layout: TableLayout = {}): IcebergTab
   return { path: `${icebergFolder}/${tableName(name).replace('.', '/')}`, table: name, layout }
 }
 
+/** Tells an Iceberg table from other targets: what changed is merged into it, the others are written anew. */
+export function isIcebergTable(to: { path: string }): to is IcebergTable {
+  return 'table' in to
+}
+
 /** Names a namespace as a target, with the layouts of those of its tables that have one. Throws `usage` for a name that is none. */
 export function icebergTables(namespace: string, layouts: Record<string, TableLayout> = {}): IcebergTables {
   for (const table of Object.keys(layouts)) tableName(`${namespace}.${table}`)

@@ -1,6 +1,7 @@
 /** Plans the application of changes to one table: from what landed and what stands to a Plan. Pure. */
-import { type ApplyChangesTask, isMerged, ownColumns } from '../define/apply-changes.ts'
+import { type ApplyChangesTask, ownColumns } from '../define/apply-changes.ts'
 import { parquetTable, tableAt, taskQuarantine } from '../define/dataset.ts'
+import { isIcebergTable } from '../define/iceberg-tables.ts'
 import { MillraceError } from '../errors.ts'
 import { unionColumns } from '../formats/column-types.ts'
 import { identityOf, identityText } from '../formats/file-identity.ts'
@@ -113,7 +114,7 @@ export function planApplyChanges(pipeline: string, task: ApplyChangesTask, surve
       bookmark: { restarts: work.restarts, added: added.map(identityOf) },
       repeats: false,
       replaced:
-        isRewritten && !isMerged(task)
+        isRewritten && !isIcebergTable(task.to)
           ? [{ folder: task.to.path, files: survey.standing.map(({ path }) => path) }]
           : [],
       state: { kind: 'apply-changes', definition: definitionText(task), history: work.history, ...merge },
@@ -242,7 +243,7 @@ function shapeOf(task: ApplyChangesTask, survey: ApplySurvey, work: Work, isRewr
 
 /** How a table that is merged into stands; null for one that is written anew. */
 function mergingOf(task: ApplyChangesTask, { commit, state }: ApplySurvey, { restarts }: Work): Merging | null {
-  if (!isMerged(task)) return null
+  if (!isIcebergTable(task.to)) return null
   const [first, ...added] = state
   const rowsAdded = added.reduce((sum, { rows }) => sum + rows, 0)
   // As much is written anew as was added since: what a run costs goes by its changes, on average.
@@ -257,7 +258,7 @@ export function mergeAfter(commit: CommitRecord | null): PendingMerge | null {
 
 /** What is to be merged once the plan is published; the last merge stays known where it is only the history that is written. */
 function pendingMerge(task: ApplyChangesTask, shape: ApplyShape, { commit }: ApplySurvey): { merge?: PendingMerge } {
-  if (!isMerged(task)) return {}
+  if (!isIcebergTable(task.to)) return {}
   const last = mergeAfter(commit)
   if (!shape.isRewritten) return last === null ? {} : { merge: last }
   const { restarts } = shape
@@ -317,7 +318,7 @@ function inputsOf(shape: ApplyShape): PlanInput[] {
 }
 
 function outputsOf(task: ApplyChangesTask, shape: ApplyShape): PlanOutput[] {
-  const to = 'table' in task.to ? parquetTable(task.to.path) : task.to
+  const to = isIcebergTable(task.to) ? parquetTable(task.to.path) : task.to
   const { codec } = to
   const read = [
     ...shape.standing,
@@ -380,7 +381,7 @@ function rejectedTable(target: string): TableName {
 
 /** Where the table's output goes: the table's own folder, or where a merge takes it from. */
 function tableFolder(task: ApplyChangesTask): string {
-  return isMerged(task) ? `_millrace/merges/${task.to.path}` : task.to.path
+  return isIcebergTable(task.to) ? `_millrace/merges/${task.to.path}` : task.to.path
 }
 
 /** Where the sequence of every key's newest image and delete is remembered, beside no data that anybody reads. */

@@ -33,25 +33,24 @@ export function newestViews(shape: ApplyShape, inputs: readonly ChangeInput[]): 
     add('changed_keys', `SELECT DISTINCT ${keys.join(', ')} FROM placed WHERE "$reason" IS NULL`, true)
     const parts = [`SELECT ${own.join(', ')} FROM placed WHERE "$reason" IS NULL`]
     const remembered = places.map((name) => `q.${name}`).join(', ')
+    const touched = `INNER JOIN changed_keys k ON ${keysEqual(task, 'q', 'k')}`
+    // What is remembered of a key, as rows that stand nowhere.
+    const addRemembered = (number: number, from: string): void => {
+      const key = keys.map((name) => `q.${name}`).join(', ')
+      parts.push(
+        `SELECT ${sourceNumber(number)} AS "$input", ${key}, ${remembered}, CAST(NULL AS INTEGER) AS "_file", CAST(NULL AS BIGINT) AS "_row" FROM ${from}`,
+      )
+    }
     if (merging !== null) {
-      views.push(...rememberedViews(shape, 'touched', `INNER JOIN changed_keys k ON ${keysEqual(task, 'q', 'k')}`))
-      const rows = [
-        { number: standingNumber, name: 'touched_images' },
-        ...(countsDeletes ? [{ number: stateNumber, name: 'touched_deletes' }] : []),
-      ]
-      for (const { number, name } of rows)
-        parts.push(
-          `SELECT ${sourceNumber(number)} AS "$input", ${[...keys, ...places].join(', ')}, CAST(NULL AS INTEGER) AS "_file", CAST(NULL AS BIGINT) AS "_row" FROM ${name}`,
-        )
+      views.push(...rememberedViews(shape, 'touched', touched))
+      addRemembered(standingNumber, 'touched_images q')
     } else if (standing.length > 0) {
       parts.push(
         `SELECT ${sourceNumber(standingNumber)} AS "$input", ${keys.map((name) => `s.${name}`).join(', ')}, ${remembered}, s."_file", s."_row" FROM standing s INNER JOIN changed_keys k ON ${keysEqual(task, 's', 'k')} INNER JOIN state q ON ${keysEqual(task, 's', 'q')} WHERE q."$op" <> 'D'`,
       )
     }
-    if (countsDeletes && merging === null) {
-      parts.push(
-        `SELECT ${sourceNumber(stateNumber)} AS "$input", ${keys.map((name) => `q.${name}`).join(', ')}, ${remembered}, CAST(NULL AS INTEGER) AS "_file", CAST(NULL AS BIGINT) AS "_row" FROM state q INNER JOIN changed_keys k ON ${keysEqual(task, 'q', 'k')} WHERE q."$op" = 'D'`,
-      )
+    if (countsDeletes) {
+      addRemembered(stateNumber, merging === null ? `state q ${touched} WHERE q."$op" = 'D'` : 'touched_deletes q')
     }
     add('events', parts.join(' UNION ALL '), true)
   }

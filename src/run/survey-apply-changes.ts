@@ -1,6 +1,6 @@
 /** Looks at the changes that landed for a table, and at the table as it stands. */
 import type { ApplyChangesTask } from '../define/apply-changes.ts'
-import type { IcebergTable } from '../define/iceberg-tables.ts'
+import { type IcebergTable, isIcebergTable } from '../define/iceberg-tables.ts'
 import { MillraceError } from '../errors.ts'
 import { fileName } from '../formats/file-identity.ts'
 import { isIgnored } from '../formats/ignored-names.ts'
@@ -24,7 +24,7 @@ export async function surveyApplyChanges(task: ApplyChangesTask, context: Survey
       `task ${task.name}  nothing landed for ${task.to.path}: no table at ${[task.from.loads, task.from.changes].filter(Boolean).join(' or ')}. Run the landing first`,
     )
   }
-  const merged = 'table' in task.to ? await surveyMerged(store, commit, task.to) : null
+  const merged = isIcebergTable(task.to) ? await surveyMerged(store, commit, task.to) : null
   const standing = merged === null ? await partFiles(store, commit, task.to.path) : []
   const state = await partFiles(store, commit, statePath(task))
   const isLost = standing === null || state === null || merged?.isLost === true

@@ -3,6 +3,7 @@ import type { ApplyChangesTask } from '../define/apply-changes.ts'
 import type { ConsolidateTask } from '../define/consolidate.ts'
 import type { FileTask } from '../define/data-task.ts'
 import type { FanOutTask } from '../define/fan-out.ts'
+import { isIcebergTable } from '../define/iceberg-tables.ts'
 import { unreachable } from '../errors.ts'
 import { planApplyChanges } from '../plan/apply-changes.ts'
 import { type ConsolidateSurvey, planConsolidate } from '../plan/consolidate.ts'
@@ -72,7 +73,7 @@ function applyChangesUnit(task: ApplyChangesTask, context: PlanningContext): Pla
     restarts = planned.kind === 'plan' && planned.plan.publish.bookmark.restarts
     return [planned]
   }
-  if (!('table' in to)) return { name: to.path, plan }
+  if (!isIcebergTable(to)) return { name: to.path, plan }
   const merge = (assertHeld: () => Promise<void>): Promise<void> => mergePending(task, to, context, assertHeld)
   return {
     name: to.path,
