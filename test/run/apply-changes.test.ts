@@ -1,6 +1,5 @@
 /** Landing and applying changes as any pipeline can: versions of rows (SCD type 2), and rules that carsdm does not use. */
 import * as fs from 'node:fs'
-import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import {
@@ -15,21 +14,13 @@ import {
   type Pipeline,
   parquetTable,
 } from 'millrace'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startRun } from '../../src/run/run.ts'
 import { cdc, type FileContent, landFile, load } from '../systems/carsdm/landing.ts'
+import { changes, first, second, temporaryRoots, third } from './items.ts'
 import { runOptions } from './lake.ts'
 
-const roots: string[] = []
-afterAll(() => {
-  for (const root of roots) fs.rmSync(root, { recursive: true, force: true })
-})
-
-function newRoot(): string {
-  const root = fs.mkdtempSync(path.join(tmpdir(), 'millrace-apply-'))
-  roots.push(root)
-  return root
-}
+const newRoot = temporaryRoots('apply')
 
 function pipelineOf(scdType: 1 | 2, deletes: DeleteRule, idType = 'int'): Pipeline {
   const datasets = changeDatasets('landed')
@@ -71,10 +62,6 @@ async function rowsOf(root: string, order: string): Promise<string[]> {
   return rows
 }
 
-const changes = 'Op string, id int, name string, dms_commit_ts timestamp'
-const first = load(1, 'id int, name string', [1, 'one'], [2, 'two'])
-const second = cdc(8, changes, ['U', 1, 'uno', '2025-11-03 07:59:00'], ['I', 3, 'tres', '2025-11-03 07:59:30'])
-const third = cdc(9, changes, ['D', 1, null, '2025-11-03 08:30:00'], ['U', 3, 'drei', '2025-11-03 08:31:00'])
 const fourth = cdc(10, changes, ['I', 1, 'again', '2025-11-03 09:30:00'])
 
 const versions = [

@@ -1,6 +1,5 @@
 /** Changes that are merged into an Iceberg table: what a merge leaves, and tables that are not as the last one left them. */
 import * as fs from 'node:fs'
-import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import {
   applyChanges,
@@ -15,22 +14,14 @@ import {
   type Pipeline,
 } from 'millrace'
 import { openWarehouse, type Table } from 'millrace/iceberg'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startRun } from '../../src/run/run.ts'
 import folderStore from '../../src/stores/folder.ts'
-import { cdc, type FileContent, landFile, load } from '../systems/carsdm/landing.ts'
+import { cdc, type FileContent, landFile } from '../systems/carsdm/landing.ts'
+import { changes, first, second, temporaryRoots, third } from './items.ts'
 import { runOptions } from './lake.ts'
 
-const roots: string[] = []
-afterAll(() => {
-  for (const root of roots) fs.rmSync(root, { recursive: true, force: true })
-})
-
-function newRoot(): string {
-  const root = fs.mkdtempSync(path.join(tmpdir(), 'millrace-merged-'))
-  roots.push(root)
-  return root
-}
+const newRoot = temporaryRoots('merged')
 
 function pipelineOf(deletes: DeleteRule, options: { scdType?: 1 | 2; idType?: string } = {}): Pipeline {
   const datasets = changeDatasets('landed')
@@ -75,10 +66,6 @@ async function rowsOf(root: string): Promise<string[]> {
   return rows.map((row) => Object.values(row).map(String).join(' | ')).sort()
 }
 
-const changes = 'Op string, id int, name string, dms_commit_ts timestamp'
-const first = load(1, 'id int, name string', [1, 'one'], [2, 'two'])
-const second = cdc(8, changes, ['U', 1, 'uno', '2025-11-03 07:59:00'], ['I', 3, 'tres', '2025-11-03 07:59:30'])
-const third = cdc(9, changes, ['D', 1, null, '2025-11-03 08:30:00'], ['U', 3, 'drei', '2025-11-03 08:31:00'])
 const late = cdc(7, changes, ['U', 1, 'eins', '2025-11-03 06:30:00'], ['U', 2, 'zwei', '2025-11-03 06:31:00'])
 const place = 'iceberg/final/ITEM'
 
